@@ -1,0 +1,84 @@
+//! From the wire to the traits and back: the only code that runs around a plugin's own.
+
+use std::marker::PhantomData;
+
+use crate::answer::{Failure, Finalized};
+use crate::cluster::{Cluster, Context, Imports};
+use crate::execution::ExecutionClient;
+use crate::object::Object;
+use crate::wire::{execution_client, types, workload};
+use crate::workload::Workload;
+
+/// The component that `register_workload!` exports.
+pub struct WorkloadGuest<W>(PhantomData<W>);
+
+impl<W: Workload> workload::Guest for WorkloadGuest<W> {
+    fn describe() -> workload::Manifest {
+        W::manifest().to_wire::<W>()
+    }
+
+    fn reconcile(input: workload::Request) -> Result<workload::Response, types::Failure> {
+        reconcile::<W>(&Imports, input).map_err(Into::into)
+    }
+
+    fn finalize(input: workload::Request) -> Result<Finalized, types::Failure> {
+        finalize::<W>(&Imports, input).map_err(Into::into)
+    }
+}
+
+/// `workload.reconcile`, natively.
+///
+/// # Errors
+/// As [`Workload::reconcile`].
+pub fn reconcile<W: Workload>(
+    cluster: &dyn Cluster,
+    input: workload::Request,
+) -> Result<workload::Response, Failure> {
+    let (cx, object) = open::<W>(cluster, input)?;
+    Ok(W::reconcile(&cx, &object)?.into())
+}
+
+/// `workload.finalize`, natively.
+///
+/// # Errors
+/// As [`Workload::finalize`].
+pub fn finalize<W: Workload>(cluster: &dyn Cluster, input: workload::Request) -> Result<Finalized, Failure> {
+    let (cx, object) = open::<W>(cluster, input)?;
+    W::finalize(&cx, &object)
+}
+
+fn open<W: Workload>(
+    cluster: &dyn Cluster,
+    input: workload::Request,
+) -> Result<(Context<'_>, Object<W::Spec>), Failure> {
+    let workload::Request { object, children, observations, outcomes, facts, configuration } = input;
+    let object = Object::parse(&object)?;
+    Ok((Context { cluster, children, observations, outcomes, facts, configuration }, object))
+}
+
+/// The component that `register_execution_client!` exports.
+pub struct ClientGuest<C>(PhantomData<C>);
+
+impl<C: ExecutionClient> execution_client::Guest for ClientGuest<C> {
+    fn describe() -> execution_client::ClientManifest {
+        execution_client::ClientManifest {
+            name: C::NAME.into(),
+            version: C::VERSION.into(),
+            data_format: C::DATA_FORMAT.into(),
+        }
+    }
+
+    fn render(request: String) -> Result<String, types::Failure> {
+        render_client::<C>(&request).map_err(Into::into)
+    }
+}
+
+/// `execution-client.render`, natively.
+///
+/// # Errors
+/// As [`ExecutionClient::render`].
+pub fn render_client<C: ExecutionClient>(request: &str) -> Result<String, Failure> {
+    let request = serde_json::from_str(request).map_err(|e| Failure::other(format!("failed to read the request: {e}")))?;
+    let fragment = C::render(&request)?;
+    serde_json::to_string(&fragment).map_err(Failure::other)
+}

@@ -1,0 +1,95 @@
+//! What a plugin says of itself.
+
+use crate::answer::KindRef;
+use crate::crd;
+use crate::wire::workload;
+use crate::workload::Workload;
+
+/// Names of the kind that a plugin serves. All kinds are namespaced.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// API group, e.g. `optimism.io`.
+    pub group: &'static str,
+    /// API version, e.g. `v1alpha1`.
+    pub version: &'static str,
+    /// CamelCase.
+    pub kind: &'static str,
+    /// Lower case, as in URLs.
+    pub plural: &'static str,
+    /// For `kubectl get`.
+    pub short_names: &'static [&'static str],
+}
+
+impl Kind {
+    /// The reference of this kind.
+    pub fn to_ref(self) -> KindRef {
+        KindRef { group: self.group.into(), version: self.version.into(), kind: self.kind.into() }
+    }
+}
+
+/// A column of `kubectl get`.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Heading.
+    pub name: &'static str,
+    /// `string`, `integer`, `boolean`, `number` or `date`.
+    pub kind: &'static str,
+    /// JSON path, e.g. `.status.phase`.
+    pub path: &'static str,
+}
+
+/// Name, kind, and what the plugin reads, owns and calls.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// Part of the field manager: `opstack/<name>`.
+    pub name: &'static str,
+    /// Semantic version, usually `env!("CARGO_PKG_VERSION")`.
+    pub version: &'static str,
+    /// The kind served.
+    pub kind: Kind,
+    /// Columns beside the name and the age.
+    pub columns: Vec<Column>,
+    /// CEL rules on `spec`: (rule, message).
+    pub rules: Vec<(&'static str, &'static str)>,
+    /// Kinds it may look up.
+    pub reads: Vec<KindRef>,
+    /// Kinds it may render.
+    pub owns: Vec<KindRef>,
+    /// JSON-RPC methods of its probes and actions.
+    pub rpc_methods: Vec<&'static str>,
+    /// Words of `status.phase`: (while a reference dangles, on an error).
+    pub phases: Option<(&'static str, &'static str)>,
+}
+
+impl Manifest {
+    /// A manifest with nothing but a name and a kind.
+    pub fn new(name: &'static str, version: &'static str, kind: Kind) -> Self {
+        Self {
+            name,
+            version,
+            kind,
+            columns: vec![],
+            rules: vec![],
+            reads: vec![],
+            owns: vec![],
+            rpc_methods: vec![],
+            phases: None,
+        }
+    }
+
+    /// The record of the contract, with the CRD made from the types of `W`.
+    pub fn to_wire<W: Workload>(&self) -> workload::Manifest {
+        workload::Manifest {
+            name: self.name.into(),
+            version: self.version.into(),
+            crd: crd::definition::<W>(self).to_string(),
+            served_version: self.kind.version.into(),
+            reads: self.reads.clone(),
+            owns: self.owns.clone(),
+            rpc_methods: self.rpc_methods.iter().map(ToString::to_string).collect(),
+            phases: self
+                .phases
+                .map(|(waiting, error)| workload::Phases { waiting: waiting.into(), error: error.into() }),
+        }
+    }
+}
