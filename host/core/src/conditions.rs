@@ -1,0 +1,112 @@
+//! The host's conditions, and how conditions are carried from one status to the next.
+
+use serde_json::{Value, json};
+
+use crate::answer::{Condition, Truth};
+use crate::blame::Fault;
+
+/// The object is as its spec wants it.
+pub const READY: &str = "Ready";
+/// Work is going on.
+pub const RECONCILING: &str = "Reconciling";
+/// Nothing will go on until somebody acts.
+pub const STALLED: &str = "Stalled";
+/// `spec.paused` is set.
+pub const PAUSED: &str = "Paused";
+
+/// Where an object stands, from which the host's three conditions follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// All children are ready.
+    Ready,
+    /// Children are rolling out, or the plugin says it is not ready; (reason, message).
+    Progressing(String, String),
+    /// Something is missing; names it.
+    Waiting(String),
+    /// The spec is invalid; says why.
+    Invalid(String),
+    /// A fault. `retried` tells whether the host tries again by itself.
+    Faulty {
+        /// What.
+        fault: Fault,
+        /// Tried again without anybody's act.
+        retried: bool,
+    },
+    /// `spec.paused`.
+    Paused,
+    /// Deletion was asked for and is held up; says why.
+    DeletionBlocked(String),
+}
+
+/// `Ready`, `Reconciling` and `Stalled` (and `Paused` while it is true) of a standing.
+pub fn of_standing(standing: &Standing) -> Vec<Condition> {
+    let (ready, reconciling, stalled, reason, message) = match standing {
+        Standing::Ready => {
+            (Truth::True, false, false, "Ready".to_string(), "all objects are applied and ready".to_string())
+        }
+        Standing::Progressing(reason, message) => (Truth::False, true, false, reason.clone(), message.clone()),
+        Standing::Waiting(what) => (Truth::False, true, false, "Waiting".into(), format!("waiting for {what}")),
+        Standing::Invalid(why) => (Truth::False, false, true, "InvalidSpec".into(), why.clone()),
+        Standing::Faulty { fault, retried } => {
+            let reason = format!("{}{}", fault.blame, fault.reason);
+            (Truth::False, *retried, !*retried, reason, fault.message.clone())
+        }
+        Standing::Paused => {
+            let message = "spec.paused is true: nothing is changed until it is false".into();
+            (Truth::Unknown, false, false, "Paused".into(), message)
+        }
+        Standing::DeletionBlocked(why) => (Truth::False, false, true, "DeletionBlocked".into(), why.clone()),
+    };
+    let flag = |on: bool| if on { Truth::True } else { Truth::False };
+    let side = |name: &str, on: bool| {
+        let (reason, message) = if on { (reason.as_str(), message.as_str()) } else { ("Settled", "") };
+        Condition::new(name, flag(on), reason, message)
+    };
+    let mut conditions = vec![
+        Condition::new(READY, ready, &reason, message.clone()),
+        side(RECONCILING, reconciling),
+        side(STALLED, stalled),
+    ];
+    if *standing == Standing::Paused {
+        conditions.push(Condition::new(PAUSED, Truth::True, "Paused", message));
+    }
+    conditions
+}
+
+/// Whether a condition is the host's own.
+pub fn is_host(name: &str) -> bool {
+    [READY, RECONCILING, STALLED, PAUSED].contains(&name)
+}
+
+/// The conditions of a status as Kubernetes writes them. `lastTransitionTime` is carried over unless `status` flipped.
+///
+/// A condition of `previous` that is not in `next` goes, unless `keep_absent`: a path on which the plugin did not
+/// speak must not lose what it said before.
+pub fn merge(previous: &Value, next: &[Condition], generation: i64, now: &str, keep_absent: bool) -> Vec<Value> {
+    let old = |name: &str| previous.as_array().into_iter().flatten().find(|condition| condition["type"] == name);
+    let mut merged: Vec<Value> = next
+        .iter()
+        .map(|condition| {
+            let since = old(&condition.name)
+                .filter(|old| old["status"] == condition.status.as_str())
+                .and_then(|old| old["lastTransitionTime"].as_str())
+                .unwrap_or(now);
+            json!({
+                "type": condition.name,
+                "status": condition.status.as_str(),
+                "reason": condition.reason,
+                "message": condition.message,
+                "observedGeneration": generation,
+                "lastTransitionTime": since,
+            })
+        })
+        .collect();
+    if keep_absent {
+        let absent = previous.as_array().into_iter().flatten().filter(|old| {
+            let name = old["type"].as_str().unwrap_or_default();
+            name != PAUSED && next.iter().all(|condition| condition.name != name)
+        });
+        merged.extend(absent.cloned());
+    }
+    merged
+}

@@ -1,0 +1,131 @@
+//! From what should be and what is to the writes between the two. No difference, no write.
+
+use crate::answer::Policy;
+use crate::blame::{Blame, Fault};
+use crate::ids::{ObjectKey, PluginName};
+use crate::inventory::{Baseline, Inventory, Live};
+use crate::policy::{Desired, DesiredChild};
+
+/// One write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Server-side apply of the child at this index of the desired ones.
+    Apply(usize),
+    /// Delete a child that is no longer rendered, if it is still this one.
+    Prune {
+        /// Which.
+        key: ObjectKey,
+        /// Its life.
+        uid: std::sync::Arc<str>,
+    },
+}
+
+/// Ordered writes: a wave begins when the one before has succeeded; within a wave the order is free.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// Waves; none is empty.
+    pub waves: Vec<Vec<Step>>,
+    /// Children whose deletion has begun and which must be gone before they can be made again.
+    pub leaving: Vec<ObjectKey>,
+}
+
+impl Plan {
+    /// Nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.waves.is_empty()
+    }
+}
+
+/// Plans the writes for one owner.
+///
+/// `live` must hold every live object among the desired keys and every live child of the owner.
+///
+/// # Errors
+/// When a desired object exists and belongs to somebody else: it is left alone, and so is everything else.
+pub fn plan(
+    owner: &ObjectKey,
+    plugin: &PluginName,
+    desired: &Desired,
+    live: &Inventory,
+    baseline: &Baseline,
+) -> Result<Plan, Fault> {
+    let mut waves = vec![Vec::new(); WAVES];
+    let mut leaving = Vec::new();
+    for (index, child) in desired.children.iter().enumerate() {
+        let verdict = match live.get(&child.key) {
+            None if child.policy == Policy::Patch => Verdict::Fine,
+            None => Verdict::Apply,
+            Some(live) => judge(owner, plugin, child, live, baseline)?,
+        };
+        match verdict {
+            Verdict::Fine => {}
+            Verdict::Leaving => leaving.push(child.key.clone()),
+            Verdict::Apply => {
+                if let Some(wave) = waves.get_mut(wave_of(&child.key.kind.kind)) {
+                    wave.push(Step::Apply(index));
+                }
+            }
+        }
+    }
+    // Pruning comes last: what replaces a child exists before the child goes.
+    waves.push(prune(owner, desired, live));
+    waves.retain(|wave| !wave.is_empty());
+    Ok(Plan { waves, leaving })
+}
+
+enum Verdict {
+    Fine,
+    Apply,
+    Leaving,
+}
+
+fn judge(
+    owner: &ObjectKey,
+    plugin: &PluginName,
+    child: &DesiredChild,
+    live: &Live,
+    baseline: &Baseline,
+) -> Result<Verdict, Fault> {
+    let recorded = if child.policy == Policy::Patch {
+        live.patch_of(plugin.as_str())
+    } else {
+        if live.owner.as_ref() != Some(owner) {
+            return Err(taken(child, live));
+        }
+        live.desired.as_deref()
+    };
+    if live.terminating {
+        return Ok(Verdict::Leaving);
+    }
+    let fields = live.fields_of(&plugin.field_manager());
+    let untouched = fields.is_some() && fields == baseline.0.get(&child.key).map(AsRef::as_ref);
+    Ok(if recorded == Some(child.hash.as_str()) && untouched { Verdict::Fine } else { Verdict::Apply })
+}
+
+fn taken(child: &DesiredChild, live: &Live) -> Fault {
+    let whose = live.owner.as_ref().map_or("not made by this operator".into(), |owner| format!("owned by {owner}"));
+    Fault::new(
+        Blame::Spec,
+        "NameTaken",
+        format!("{} exists and is {whose}; it is left alone. Rename this object, or move that one away", child.key),
+    )
+}
+
+fn prune(owner: &ObjectKey, desired: &Desired, live: &Inventory) -> Vec<Step> {
+    live.iter()
+        .filter(|(_, live)| live.owner.as_ref() == Some(owner) && !live.retain && !live.terminating)
+        .filter(|(key, _)| desired.children.iter().all(|child| child.key != **key))
+        .map(|(key, live)| Step::Prune { key: key.clone(), uid: live.uid.clone() })
+        .collect()
+}
+
+const WAVES: usize = 3;
+
+/// Pods read configuration and accounts when they start and resolve Services soon after, so workloads come last.
+fn wave_of(kind: &str) -> usize {
+    match kind {
+        "ConfigMap" | "Secret" | "ServiceAccount" | "PersistentVolumeClaim" | "Role" | "RoleBinding" => 0,
+        "StatefulSet" | "Deployment" | "DaemonSet" | "ReplicaSet" | "Job" | "CronJob" | "Pod" => 2,
+        _ => 1,
+    }
+}

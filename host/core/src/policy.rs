@@ -1,0 +1,225 @@
+//! What an answer may hold. A plugin is somebody else's code: nothing of its answer reaches the cluster unchecked.
+
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::answer::{Policy, Resource};
+use crate::blame::Fault;
+use crate::grants::Grants;
+use crate::hash;
+use crate::ids::{
+    DESIRED_ANNOTATION, GroupKind, Gvk, OWNER_ANNOTATION, ObjectKey, POLICY_ANNOTATION, PluginName, RESERVED_PREFIX,
+};
+use crate::inventory::PATCH_ANNOTATION_PREFIX;
+
+mod pod_security;
+
+/// More objects than this in one answer is a defect.
+pub const MAX_CHILDREN: usize = 500;
+
+/// The object whose children are checked.
+#[derive(Clone, Debug)]
+pub struct Owner {
+    /// Which.
+    pub key: ObjectKey,
+    /// Its life.
+    pub uid: String,
+    /// e.g. `optimism.io/v1alpha1`.
+    pub api_version: String,
+}
+
+/// What the API server serves.
+pub trait Kinds {
+    /// Whether the kind is namespaced; nothing when it is not served in that version.
+    fn namespaced(&self, kind: &Gvk) -> Option<bool>;
+}
+
+impl Kinds for BTreeMap<Gvk, bool> {
+    fn namespaced(&self, kind: &Gvk) -> Option<bool> {
+        self.get(kind).copied()
+    }
+}
+
+/// A checked child, with the metadata that the host adds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DesiredChild {
+    /// Which.
+    pub key: ObjectKey,
+    /// Version in which it is written.
+    pub gvk: Gvk,
+    /// Its fate.
+    pub policy: Policy,
+    /// What is applied.
+    pub object: Value,
+    /// Hash of it, also in its annotation.
+    pub hash: String,
+}
+
+/// Checked children of one owner.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Desired {
+    /// In the order of the answer.
+    pub children: Vec<DesiredChild>,
+}
+
+/// Checks an answer's objects and adds the host's metadata.
+///
+/// # Errors
+/// The plugin's fault, naming the object and the rule; nothing is applied then.
+pub fn check(
+    resources: &[Resource],
+    owner: &Owner,
+    plugin: &PluginName,
+    grants: &Grants,
+    kinds: &dyn Kinds,
+) -> Result<Desired, Fault> {
+    if resources.len() > MAX_CHILDREN {
+        let message = format!("the answer holds {} objects; at most {MAX_CHILDREN} are allowed", resources.len());
+        return Err(Fault::plugin("TooManyObjects", message));
+    }
+    let mut seen = BTreeSet::new();
+    let mut children = Vec::with_capacity(resources.len());
+    for (index, resource) in resources.iter().enumerate() {
+        let child = check_one(index, resource, owner, plugin, grants, kinds)?;
+        if !seen.insert(child.key.clone()) {
+            return Err(Fault::plugin("DuplicateObject", format!("{} is rendered twice", child.key)));
+        }
+        children.push(child);
+    }
+    Ok(Desired { children })
+}
+
+fn check_one(
+    index: usize,
+    resource: &Resource,
+    owner: &Owner,
+    plugin: &PluginName,
+    grants: &Grants,
+    kinds: &dyn Kinds,
+) -> Result<DesiredChild, Fault> {
+    let bad = |message: String| Fault::plugin("InvalidAnswer", format!("object {index} of the answer {message}"));
+    let mut object: Value =
+        serde_json::from_str(&resource.object).map_err(|error| bad(format!("is not JSON: {error}")))?;
+    let gvk = match (object["apiVersion"].as_str(), object["kind"].as_str()) {
+        (Some(api_version), Some(kind)) => Gvk::from_api_version(api_version, kind),
+        _ => return Err(bad("has no apiVersion or kind".into())),
+    };
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    if !is_subdomain(name) {
+        return Err(bad(format!(
+            "({}) has the name {name:?}, which is not a lowercase RFC 1123 subdomain of at most 253 characters",
+            gvk.group_kind
+        )));
+    }
+    let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
+    let key = ObjectKey::new(gvk.group_kind.clone(), namespace, name);
+    check_place(&key, &gvk, owner, grants, kinds)?;
+    check_metadata(&key, &object)?;
+    if !object["status"].is_null() {
+        return Err(Fault::plugin("InvalidAnswer", format!("{key} has a status; only its controller writes that")));
+    }
+    pod_security::check(&key, &object, grants.pod_security)?;
+    let hash = dress(&mut object, resource.policy, owner, plugin);
+    Ok(DesiredChild { key, gvk, policy: resource.policy, object, hash })
+}
+
+fn check_place(key: &ObjectKey, gvk: &Gvk, owner: &Owner, grants: &Grants, kinds: &dyn Kinds) -> Result<(), Fault> {
+    if !grants.owns.contains(&gvk.group_kind) {
+        let message = format!(
+            "{key} is of a kind that the Plugin object does not grant; add it to spec.grants.owns if it should"
+        );
+        return Err(Fault::plugin("KindNotGranted", message));
+    }
+    if gvk.group_kind == owner.key.kind {
+        return Err(Fault::plugin(
+            "KindNotGranted",
+            format!("{key} is of the plugin's own kind; an answer must not make its own input"),
+        ));
+    }
+    match kinds.namespaced(gvk) {
+        None => {
+            return Err(Fault::new(
+                crate::blame::Blame::Cluster,
+                "KindNotServed",
+                format!("the API server does not serve {gvk}, of which {key} is"),
+            ));
+        }
+        Some(false) => {
+            return Err(Fault::plugin(
+                "ClusterScoped",
+                format!("{key} is cluster-scoped; children live in the namespace of their owner"),
+            ));
+        }
+        Some(true) => {}
+    }
+    if key.namespace != owner.key.namespace {
+        let message = format!("{key} is in another namespace than its owner {}", owner.key);
+        return Err(Fault::plugin("OtherNamespace", message));
+    }
+    Ok(())
+}
+
+fn check_metadata(key: &ObjectKey, object: &Value) -> Result<(), Fault> {
+    let metadata = &object["metadata"];
+    for field in ["ownerReferences", "finalizers", "uid", "resourceVersion", "managedFields", "generateName"] {
+        if !metadata[field].is_null() {
+            return Err(Fault::plugin("InvalidAnswer", format!("{key} sets metadata.{field}, which is the host's")));
+        }
+    }
+    let reserved =
+        metadata["annotations"].as_object().into_iter().flat_map(Map::keys).find(|k| k.starts_with(RESERVED_PREFIX));
+    match reserved {
+        Some(name) => {
+            Err(Fault::plugin("InvalidAnswer", format!("{key} sets the annotation {name}, which is the host's")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Adds owner, policy and hash. The hash covers all that is applied but itself.
+fn dress(object: &mut Value, policy: Policy, owner: &Owner, plugin: &PluginName) -> String {
+    if policy == Policy::Patch {
+        let hash = hash::of_json(object);
+        annotate(object, &format!("{PATCH_ANNOTATION_PREFIX}{plugin}"), &hash);
+        return hash;
+    }
+    annotate(object, OWNER_ANNOTATION, &owner.key.to_string());
+    annotate(object, POLICY_ANNOTATION, policy.as_str());
+    if policy == Policy::Delete {
+        object["metadata"]["ownerReferences"] = json!([{
+            "apiVersion": owner.api_version,
+            "kind": owner.key.kind.kind.as_ref(),
+            "name": owner.key.name.as_ref(),
+            "uid": owner.uid,
+            "controller": true,
+            "blockOwnerDeletion": true,
+        }]);
+    }
+    let hash = hash::of_json(object);
+    annotate(object, DESIRED_ANNOTATION, &hash);
+    hash
+}
+
+fn annotate(object: &mut Value, key: &str, value: &str) {
+    let annotations = &mut object["metadata"]["annotations"];
+    if !annotations.is_object() {
+        *annotations = json!({});
+    }
+    annotations[key] = value.into();
+}
+
+fn is_subdomain(name: &str) -> bool {
+    let edge = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    (1..=253).contains(&name.len())
+        && name.split('.').all(|part| {
+            let bytes = part.as_bytes();
+            edge(bytes.first())
+                && edge(bytes.last())
+                && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+        })
+}
+
+/// Kinds that a set of grants mentions; for watches.
+pub fn kinds_of(grants: &Grants) -> BTreeSet<GroupKind> {
+    grants.owns.union(&grants.reads).cloned().collect()
+}

@@ -1,0 +1,55 @@
+//! When an object is looked at again.
+
+use std::time::Duration;
+
+use crate::blame::Blame;
+use crate::conditions::Standing;
+
+/// When next, if nothing changes before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requeue {
+    /// Not before something changes.
+    Await,
+    /// After so long, because the plugin asked.
+    After(Duration),
+    /// Later and later, with jitter.
+    Backoff,
+}
+
+/// What a standing calls for.
+pub fn of(standing: &Standing, asked: Option<Duration>) -> Requeue {
+    match standing {
+        Standing::Faulty { retried: true, .. } => Requeue::Backoff,
+        Standing::Invalid(_) | Standing::Waiting(_) | Standing::Paused => Requeue::Await,
+        _ => asked.map_or(Requeue::Await, Requeue::After),
+    }
+}
+
+/// Whether a fault may go away by itself. A plugin's fault stays until the plugin or the object changes: the call is pure.
+/// A spec's stays until the spec changes. `NameTaken` goes when the other object does, which is watched.
+pub fn retried(blame: Blame) -> bool {
+    matches!(blame, Blame::Host | Blame::Cluster)
+}
+
+const FIRST: Duration = Duration::from_millis(250);
+const LAST: Duration = Duration::from_secs(300);
+
+/// Delay before the attempt after `failures` failures in a row (1 is the first). `random` is in `[0, 1)`: the delay is
+/// between half of the exponential step and the whole of it, so that many objects don't come back together.
+pub fn backoff(failures: u32, random: f64) -> Duration {
+    let step = FIRST.saturating_mul(2u32.saturating_pow(failures.saturating_sub(1).min(20))).min(LAST);
+    step.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_grows_to_a_limit_and_spreads() {
+        assert_eq!(backoff(1, 1.0), FIRST);
+        assert_eq!(backoff(1, 0.0), FIRST / 2);
+        assert_eq!(backoff(3, 1.0), FIRST * 4);
+        assert_eq!(backoff(u32::MAX, 1.0), LAST);
+    }
+}
