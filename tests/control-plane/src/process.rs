@@ -1,12 +1,17 @@
 //! Child processes that do not outlive this one, however it ends.
 
 use std::{
+    fs::{self, File},
     io,
     os::unix::process::CommandExt as _,
-    process::{Child, Command},
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{LazyLock, mpsc},
     thread,
 };
+
+use anyhow::{Context as _, Result};
+use rustix::process::{Pid, Signal, kill_process};
 
 type Request = (Command, mpsc::Sender<io::Result<Child>>);
 
@@ -41,7 +46,7 @@ pub(crate) fn spawn(mut command: Command) -> io::Result<Child> {
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code, reason = "Command::pre_exec is the only way to run code between fork and exec")]
 fn die_with_parent(command: &mut Command) {
-    use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
+    use rustix::process::{getpid, getppid, set_parent_process_death_signal};
 
     let parent = getpid();
     let ask_for_signal = move || {
@@ -57,3 +62,55 @@ fn die_with_parent(command: &mut Command) {
 /// Elsewhere only `Drop` ends the children.
 #[cfg(not(target_os = "linux"))]
 fn die_with_parent(_: &mut Command) {}
+
+/// A running program of the control plane. Dropping it kills it.
+pub(crate) struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// Starts `program`; what it says is appended to the file `log`.
+    pub(crate) fn start(program: &Path, arguments: &[String], log: &Path) -> Result<Self> {
+        let open = || File::options().create(true).append(true).open(log);
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null()).stdout(open()?).stderr(open()?);
+        // They have their own kubeconfig, and nothing here goes through a proxy.
+        for name in ["KUBECONFIG", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
+            command.env_remove(name);
+        }
+        let child = spawn(command).with_context(|| format!("failed to start {}", program.display()))?;
+        Ok(Self { child })
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// The id stays ours until the child is waited for, so this reaches nobody else.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        Ok(kill_process(pid.context("a child without an id")?, signal)?)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only if it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The last lines of a log, for an error message.
+pub(crate) fn tail(log: &Path) -> String {
+    const LINES: usize = 20;
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
+}

@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
+pub(crate) use self::go::say;
 pub use self::recipe::{ETCD_VERSION, KUBERNETES_VERSION};
 
 /// The environment variable that names a directory with ready programs.
@@ -46,18 +47,11 @@ impl Programs {
         }
     }
 
-    /// Whether [`Programs::find`] would return at once, without a build.
-    pub fn are_ready() -> bool {
-        let assets = env::var_os(ASSETS).is_some_and(|value| !value.is_empty());
-        assets || cache_directory().is_ok_and(|cache| build::is_built(&cache))
-    }
-
     /// The programs in `directory`: etcd and kube-apiserver have to be there.
     pub fn in_directory(directory: &Path) -> Result<Self> {
         let optional = |name: &str| Some(directory.join(name)).filter(|path| path.is_file());
-        let required = |name: &str| {
-            optional(name).with_context(|| format!("there is no {name} in {}", directory.display()))
-        };
+        let required =
+            |name: &str| optional(name).with_context(|| format!("there is no {name} in {}", directory.display()));
         ensure!(directory.is_dir(), "{} is no directory", directory.display());
         Ok(Self {
             etcd: required("etcd")?,

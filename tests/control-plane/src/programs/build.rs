@@ -15,29 +15,21 @@ use anyhow::{Context as _, Result, bail};
 
 use super::{
     go::{self, say},
-    recipe::{Program, TOOLS, Tools, fingerprint},
+    recipe::{KUBERNETES_VERSION, Program, TOOLS, Tools, fingerprint},
 };
 
 /// Sources, caches and programs of one build, with some room to spare.
 const NEEDED_BYTES: u64 = 6 << 30;
 
-/// The directory that holds the programs of the present recipe, built or not.
-fn bin_directory(cache: &Path) -> PathBuf {
-    home(cache).join("bin")
-}
-
-fn home(cache: &Path) -> PathBuf {
-    cache.join(format!("v{}-{}", super::KUBERNETES_VERSION, fingerprint()))
-}
-
 /// Builds what is missing and returns the directory of the programs.
 pub(crate) fn ensure_built(cache: &Path) -> Result<PathBuf> {
-    let bin = bin_directory(cache);
+    let home = cache.join(format!("v{KUBERNETES_VERSION}-{}", fingerprint()));
+    let bin = home.join("bin");
     if is_complete(&bin) {
         return Ok(bin);
     }
     fs::create_dir_all(&bin).with_context(|| format!("failed to create {}", bin.display()))?;
-    let _lock = lock(&home(cache).join("build.lock"))?;
+    let _lock = lock(&home.join("build.lock"))?;
     // Whoever held the lock before us has probably done the work.
     if is_complete(&bin) {
         return Ok(bin);
@@ -46,15 +38,10 @@ pub(crate) fn ensure_built(cache: &Path) -> Result<PathBuf> {
     check_disk(&bin)?;
     let started = Instant::now();
     for tools in &TOOLS {
-        build_tools(&home(cache), &bin, tools)?;
+        build_tools(&home, &bin, tools)?;
     }
     say(&format!("all programs are built, {} s", started.elapsed().as_secs()));
     Ok(bin)
-}
-
-/// Whether nothing is left to build.
-pub(crate) fn is_built(cache: &Path) -> bool {
-    is_complete(&bin_directory(cache))
 }
 
 fn is_complete(bin: &Path) -> bool {
@@ -62,16 +49,14 @@ fn is_complete(bin: &Path) -> bool {
 }
 
 fn build_tools(home: &Path, bin: &Path, tools: &Tools) -> Result<()> {
-    let missing: Vec<_> =
-        tools.programs.iter().filter(|program| !bin.join(program.name).is_file()).collect();
+    let missing: Vec<_> = tools.programs.iter().filter(|program| !bin.join(program.name).is_file()).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let source = home.join("src").join(tools.name);
     fs::create_dir_all(&source)?;
     let upstream = go::module_file(&source, &format!("{}@v{}", tools.module, tools.version))?;
-    let upstream = fs::read_to_string(&upstream)
-        .with_context(|| format!("failed to read {}", upstream.display()))?;
+    let upstream = fs::read_to_string(&upstream).with_context(|| format!("failed to read {}", upstream.display()))?;
     fs::write(source.join("go.mod"), tools.go_mod(&upstream)?)?;
     go::run(&source, &format!("{} {}: sources", tools.name, tools.version), &["mod", "tidy"])?;
     missing.into_iter().try_for_each(|program| compile(&source, bin, tools, program))
@@ -81,8 +66,7 @@ fn compile(source: &Path, bin: &Path, tools: &Tools, program: &Program) -> Resul
     let partial = bin.join(format!(".{}.partial", program.name));
     let output = partial.to_str().context("the cache directory's name is not UTF-8")?;
     let ldflags = tools.ldflags();
-    let arguments =
-        ["build", "-v", "-trimpath", "-ldflags", &ldflags, "-o", output, program.package];
+    let arguments = ["build", "-v", "-trimpath", "-ldflags", &ldflags, "-o", output, program.package];
     go::run(source, &format!("{} {}", program.name, tools.version), &arguments)?;
     fs::rename(&partial, bin.join(program.name))
         .with_context(|| format!("failed to move {} to its place", program.name))
@@ -117,7 +101,9 @@ fn check_disk(directory: &Path) -> Result<()> {
     places.push(directory.to_owned());
     for place in places {
         // The caches of Go need not exist yet; their nearest parent that does is on the same disk.
-        let Some(existing) = place.ancestors().find(|path| path.exists()) else { continue };
+        let Some(existing) = place.ancestors().find(|path| path.exists()) else {
+            continue;
+        };
         let disk = rustix::fs::statvfs(existing)
             .with_context(|| format!("failed to ask for the free space of {}", existing.display()))?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);

@@ -66,14 +66,11 @@ pub(crate) fn caches() -> Result<Vec<PathBuf>> {
 
 /// Downloads a module (`path@version`) and returns the path of its module file.
 pub(crate) fn module_file(directory: &Path, module: &str) -> Result<PathBuf> {
-    let output = go(directory)
-        .args(["mod", "download", "-json", module])
-        .output()
-        .context("failed to run `go mod download`")?;
+    let output =
+        go(directory).args(["mod", "download", "-json", module]).output().context("failed to run `go mod download`")?;
     // The answer, an error included, is JSON on the standard output.
-    let answer: Value = serde_json::from_slice(&output.stdout).with_context(|| {
-        format!("failed to download {module}: {}", String::from_utf8_lossy(&output.stderr).trim())
-    })?;
+    let answer: Value = serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("failed to download {module}: {}", String::from_utf8_lossy(&output.stderr).trim()))?;
     if let Some(error) = answer["Error"].as_str() {
         bail!("failed to download {module}: {error}");
     }
@@ -131,6 +128,8 @@ fn follow(what: &str, started: Instant, lines: &mpsc::Receiver<String>) -> VecDe
 fn go(directory: &Path) -> Command {
     let mut command = Command::new("go");
     command.current_dir(directory).envs(GO_ENVIRONMENT);
+    // The programs are for this machine, whatever else is built here.
+    command.env_remove("GOOS").env_remove("GOARCH");
     command
 }
 
@@ -140,12 +139,9 @@ mod tests {
 
     #[test]
     fn versions_of_go_are_read() {
-        for (text, expected) in [
-            ("go1.26.3", Some((1, 26))),
-            ("go1.27rc1", Some((1, 27))),
-            ("devel go1.28-abcdef", None),
-            ("", None),
-        ] {
+        for (text, expected) in
+            [("go1.26.3", Some((1, 26))), ("go1.27rc1", Some((1, 27))), ("devel go1.28-abcdef", None), ("", None)]
+        {
             assert_eq!(parse_version(text), expected, "{text:?}");
         }
     }

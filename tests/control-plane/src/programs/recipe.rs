@@ -49,10 +49,7 @@ pub(crate) const TOOLS: [Tools; 2] = [
         version: KUBERNETES_VERSION,
         programs: &[
             Program { name: "kube-apiserver", package: "k8s.io/kubernetes/cmd/kube-apiserver" },
-            Program {
-                name: "kube-controller-manager",
-                package: "k8s.io/kubernetes/cmd/kube-controller-manager",
-            },
+            Program { name: "kube-controller-manager", package: "k8s.io/kubernetes/cmd/kube-controller-manager" },
             Program { name: "kube-scheduler", package: "k8s.io/kubernetes/cmd/kube-scheduler" },
             Program { name: "kubectl", package: "k8s.io/kubernetes/cmd/kubectl" },
         ],
@@ -166,10 +163,7 @@ replace (
         let replaced: Vec<_> = text.lines().filter(|line| line.starts_with("replace")).collect();
         assert_eq!(
             replaced,
-            [
-                "replace k8s.io/api => k8s.io/api v0.36.1",
-                "replace k8s.io/client-go => k8s.io/client-go v0.36.1",
-            ]
+            ["replace k8s.io/api => k8s.io/api v0.36.1", "replace k8s.io/client-go => k8s.io/client-go v0.36.1",]
         );
         assert!(text.contains("\tk8s.io/kubernetes/cmd/kubectl\n"));
     }
