@@ -3,14 +3,15 @@
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::answer::{Policy, Resource};
+use crate::answer::{Answer, Policy, Resource};
 use crate::blame::Fault;
 use crate::grants::Grants;
 use crate::hash;
 use crate::ids::{
-    DESIRED_ANNOTATION, GroupKind, Gvk, OWNER_ANNOTATION, ObjectKey, POLICY_ANNOTATION, PluginName, RESERVED_PREFIX,
+    DESIRED_ANNOTATION, Gvk, OWNER_ANNOTATION, ObjectKey, POLICY_ANNOTATION, PluginName, RESERVED_PREFIX,
 };
 use crate::inventory::PATCH_ANNOTATION_PREFIX;
+use crate::probe::Question;
 
 mod pod_security;
 
@@ -219,7 +220,22 @@ fn is_subdomain(name: &str) -> bool {
         })
 }
 
-/// Kinds that a set of grants mentions; for watches.
-pub fn kinds_of(grants: &Grants) -> BTreeSet<GroupKind> {
-    grants.owns.union(&grants.reads).cloned().collect()
+/// Checks the JSON-RPC methods of an answer's probes and actions.
+///
+/// # Errors
+/// The plugin's fault, naming the method.
+pub fn check_methods(answer: &Answer, grants: &Grants) -> Result<(), Fault> {
+    let asked = answer.probes.iter().flat_map(|probe| match &probe.question {
+        Question::JsonRpc(calls) => calls.as_slice(),
+        Question::HttpGet | Question::Metrics(_) => &[],
+    });
+    let done = answer.actions.iter().flat_map(|action| [&action.call, &action.precondition.call]);
+    match asked.chain(done).find(|call| !grants.allows_method(&call.method)) {
+        None => Ok(()),
+        Some(call) => {
+            let message =
+                format!("it calls {}, which the Plugin object does not grant in spec.grants.rpcMethods", call.method);
+            Err(Fault::plugin("MethodNotGranted", message))
+        }
+    }
 }

@@ -1,0 +1,114 @@
+//! From bytes that somebody sent to a component that is whole, and its digest.
+
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+use std::io::Read;
+use std::sync::Arc;
+use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
+
+use crate::engine::LoadError;
+
+/// Larger components are refused, before and after decompression.
+pub const MAX_BYTES: usize = 32 * 1024 * 1024;
+
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// SHA-256 of the uncompressed bytes as they were delivered, core module or component.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Digest(Arc<str>);
+
+impl Digest {
+    /// The digest of some bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(format!("sha256:{}", hex::encode(Sha256::digest(bytes))).into())
+    }
+
+    /// The hexadecimal part.
+    pub fn hex(&self) -> &str {
+        self.0.strip_prefix("sha256:").unwrap_or(&self.0)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A validated component.
+pub struct Artifact {
+    digest: Digest,
+    delivered: Vec<u8>,
+    component: Option<Vec<u8>>,
+}
+
+impl Artifact {
+    /// Reads a core module or a component, plain or compressed with zstd, and validates the whole of it.
+    ///
+    /// # Errors
+    /// When it is too large, damaged, or no WebAssembly.
+    pub fn open(bytes: &[u8]) -> Result<Self, LoadError> {
+        let delivered = if bytes.starts_with(&ZSTD_MAGIC) { decompress(bytes)? } else { bytes.to_vec() };
+        if delivered.len() > MAX_BYTES {
+            return Err(LoadError::TooLarge { limit: MAX_BYTES });
+        }
+        // An unchecked file could fail anywhere later; here it fails with a reason.
+        validate(&delivered)?;
+        let component = match encoding(&delivered) {
+            Some(Encoding::Component) => None,
+            _ => Some(componentize(&delivered)?),
+        };
+        Ok(Self { digest: Digest::of(&delivered), delivered, component })
+    }
+
+    /// Digest of what was delivered, uncompressed.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// What was delivered, uncompressed.
+    pub fn bytes(&self) -> &[u8] {
+        &self.delivered
+    }
+
+    /// The component.
+    pub(crate) fn component(&self) -> &[u8] {
+        self.component.as_deref().unwrap_or(&self.delivered)
+    }
+}
+
+fn decompress(bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let damaged = |error: std::io::Error| LoadError::Damaged { why: format!("zstd: {error}") };
+    let decoder = zstd::Decoder::new(bytes).map_err(damaged)?;
+    let mut plain = Vec::new();
+    // One byte more than allowed tells a file that is too large from one that just fits.
+    decoder.take(MAX_BYTES as u64 + 1).read_to_end(&mut plain).map_err(damaged)?;
+    Ok(plain)
+}
+
+fn validate(bytes: &[u8]) -> Result<(), LoadError> {
+    if !bytes.starts_with(b"\0asm") {
+        return Err(LoadError::Damaged { why: "it does not begin like WebAssembly".into() });
+    }
+    let mut validator = Validator::new_with_features(WasmFeatures::default());
+    validator.validate_all(bytes).map(|_| ()).map_err(|error| LoadError::Damaged { why: error.to_string() })
+}
+
+fn encoding(bytes: &[u8]) -> Option<Encoding> {
+    match Parser::new(0).parse_all(bytes).next()?.ok()? {
+        Payload::Version { encoding, .. } => Some(encoding),
+        _ => None,
+    }
+}
+
+fn componentize(module: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let mut encoder = wit_component::ComponentEncoder::default();
+    let component = encoder.validate(true).module(module).and_then(|encoder| encoder.encode());
+    component.map_err(|error| LoadError::NotAPlugin { why: format!("{error:#}") })
+}

@@ -1,0 +1,193 @@
+//! A loaded plugin, and a call of it: a fresh instance, bounded, gone afterwards.
+
+use opstack_core::answer::{Answer, ClientManifest, Failure, Finalized, Manifest, Request};
+use opstack_core::blame::Fault;
+use std::sync::Arc;
+use wasmtime::Store;
+
+use crate::artifact::Digest;
+use crate::compiled::Origin;
+use crate::contract::{ExecutionClientPluginPre, WorkloadPluginPre};
+use crate::engine::TICK;
+use crate::fault;
+use crate::host::{Host, Nobody, State};
+use crate::limits::Limits;
+use crate::translate;
+
+/// What a plugin is for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Role {
+    /// It serves a kind.
+    Workload(Manifest),
+    /// It renders an execution client.
+    Client(ClientManifest),
+}
+
+pub(crate) enum Instances {
+    Workload(WorkloadPluginPre<State>),
+    Client(ExecutionClientPluginPre<State>),
+}
+
+struct Inner {
+    engine: wasmtime::Engine,
+    instances: Instances,
+    limits: Limits,
+    digest: Digest,
+    contract_version: String,
+    origin: Origin,
+    role: Role,
+}
+
+/// A loaded plugin. Cheap to clone; calls of it don't disturb each other.
+#[derive(Clone)]
+pub struct Plugin {
+    inner: Arc<Inner>,
+}
+
+/// What of a call is bounded: engine and limits.
+struct Bounds<'a> {
+    engine: &'a wasmtime::Engine,
+    limits: &'a Limits,
+}
+
+impl Bounds<'_> {
+    /// Runs a call in a store of its own and blames whom it should.
+    fn call<T>(
+        &self,
+        host: Box<dyn Host>,
+        function: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<T, Fault> {
+        let mut store = Store::new(self.engine, State::new(host, self.limits));
+        store.limiter(|state| &mut state.limiter);
+        // One step more: the first may be almost over.
+        let ticks = self.limits.deadline.as_millis().div_ceil(TICK.as_millis()) + 1;
+        store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX / 2));
+        let answer = function(&mut store);
+        store.data_mut().close();
+        answer.map_err(|error| fault::of(&error, store.data(), self.limits))
+    }
+
+    fn bounded(&self, size: usize) -> Result<(), Fault> {
+        if size <= self.limits.output {
+            return Ok(());
+        }
+        let mib = self.limits.output / (1024 * 1024);
+        Err(Fault::plugin(
+            "OutputLimit",
+            format!("its answer has {size} bytes; spec.limits.outputMib allows {mib} MiB"),
+        ))
+    }
+}
+
+impl Plugin {
+    /// Asks a component what it is.
+    pub(crate) fn describe(
+        engine: wasmtime::Engine,
+        instances: Instances,
+        limits: Limits,
+        digest: Digest,
+        contract_version: String,
+        origin: Origin,
+    ) -> Result<Self, Fault> {
+        let bounds = Bounds { engine: &engine, limits: &limits };
+        let role = match &instances {
+            Instances::Workload(pre) => {
+                let manifest = bounds.call(Box::new(Nobody), |store| {
+                    let plugin = pre.instantiate(&mut *store)?;
+                    plugin.opstack_plugin_workload().call_describe(store)
+                })?;
+                bounds.bounded(manifest.crd.len())?;
+                Role::Workload(translate::manifest(manifest)?)
+            }
+            Instances::Client(pre) => {
+                let manifest = bounds.call(Box::new(Nobody), |store| {
+                    let plugin = pre.instantiate(&mut *store)?;
+                    plugin.opstack_plugin_execution_client().call_describe(store)
+                })?;
+                Role::Client(translate::client_manifest(manifest))
+            }
+        };
+        Ok(Self { inner: Arc::new(Inner { engine, instances, limits, digest, contract_version, origin, role }) })
+    }
+
+    /// What it is for.
+    pub fn role(&self) -> &Role {
+        &self.inner.role
+    }
+
+    /// Digest of the component.
+    pub fn digest(&self) -> &Digest {
+        &self.inner.digest
+    }
+
+    /// Version of the contract it was built for.
+    pub fn contract_version(&self) -> &str {
+        &self.inner.contract_version
+    }
+
+    /// Where its machine code came from.
+    pub fn origin(&self) -> Origin {
+        self.inner.origin
+    }
+
+    fn bounds(&self) -> Bounds<'_> {
+        Bounds { engine: &self.inner.engine, limits: &self.inner.limits }
+    }
+
+    fn workload(&self) -> Result<&WorkloadPluginPre<State>, Fault> {
+        match &self.inner.instances {
+            Instances::Workload(pre) => Ok(pre),
+            Instances::Client(_) => Err(Fault::plugin("WrongRole", "it is an execution client and serves no kind")),
+        }
+    }
+
+    /// `workload.reconcile` in a fresh instance.
+    ///
+    /// # Errors
+    /// A fault, where the plugin did not answer as the contract says.
+    pub fn reconcile(&self, host: Box<dyn Host>, request: &Request) -> Result<Result<Answer, Failure>, Fault> {
+        let pre = self.workload()?;
+        let response = self.bounds().call(host, |store| {
+            let plugin = pre.instantiate(&mut *store)?;
+            plugin.opstack_plugin_workload().call_reconcile(store, &translate::request(request))
+        })?;
+        match response {
+            Err(failure) => Ok(Err(translate::failure(failure))),
+            Ok(response) => {
+                self.bounds().bounded(translate::size(&response))?;
+                Ok(Ok(translate::answer(response)?))
+            }
+        }
+    }
+
+    /// `workload.finalize` in a fresh instance.
+    ///
+    /// # Errors
+    /// As [`Self::reconcile`].
+    pub fn finalize(&self, host: Box<dyn Host>, request: &Request) -> Result<Result<Finalized, Failure>, Fault> {
+        let pre = self.workload()?;
+        let finalized = self.bounds().call(host, |store| {
+            let plugin = pre.instantiate(&mut *store)?;
+            plugin.opstack_plugin_workload().call_finalize(store, &translate::request(request))
+        })?;
+        Ok(finalized.map(translate::finalized).map_err(translate::failure))
+    }
+
+    /// `execution-client.render` in a fresh instance.
+    ///
+    /// # Errors
+    /// As [`Self::reconcile`].
+    pub fn render_client(&self, request: &str) -> Result<Result<String, Failure>, Fault> {
+        let Instances::Client(pre) = &self.inner.instances else {
+            return Err(Fault::plugin("WrongRole", "it serves a kind and is no execution client"));
+        };
+        let answer = self.bounds().call(Box::new(Nobody), |store| {
+            let plugin = pre.instantiate(&mut *store)?;
+            plugin.opstack_plugin_execution_client().call_render(store, &request.to_string())
+        })?;
+        if let Ok(answer) = &answer {
+            self.bounds().bounded(answer.len())?;
+        }
+        Ok(answer.map_err(translate::failure))
+    }
+}

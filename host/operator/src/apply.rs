@@ -1,0 +1,162 @@
+//! The writes of a plan: server-side apply under the plugin's field manager, and deletes of what is no longer wanted.
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
+use kube::core::Status;
+use opstack_core::blame::{Blame, Fault};
+use opstack_core::ids::{Gvk, ObjectKey, PluginName};
+use opstack_core::plan::{Plan, Step};
+use opstack_core::policy::{Desired, DesiredChild};
+use tracing::{debug, info};
+
+use crate::cache::Watched;
+use crate::context::Context;
+use crate::replace;
+
+/// Writes of one wave go out side by side, up to so many.
+const AT_ONCE: usize = 4;
+
+/// Carries a plan out, wave by wave.
+///
+/// # Errors
+/// The first failure; what was written before stays, and the next plan finds it.
+pub async fn apply(cx: &Context, plugin: &PluginName, desired: &Desired, plan: &Plan) -> Result<(), Fault> {
+    for wave in &plan.waves {
+        let mut writes: Vec<BoxFuture<'_, Result<(), Fault>>> = Vec::with_capacity(wave.len());
+        for step in wave {
+            match step {
+                Step::Apply(index) => {
+                    writes.extend(desired.children.get(*index).map(|child| apply_child(cx, plugin, child).boxed()));
+                }
+                Step::Prune { key, uid } => writes.push(prune(cx, key, uid).boxed()),
+            }
+        }
+        all(writes).await?;
+    }
+    Ok(())
+}
+
+async fn apply_child(cx: &Context, plugin: &PluginName, child: &DesiredChild) -> Result<(), Fault> {
+    let api = api_of(cx, &child.gvk, &child.key.namespace)?;
+    match server_side_apply(cx, &api, plugin, child).await {
+        Err(Refused::Immutable(why)) => {
+            info!(child = %child.key, why, "replacing an object whose change the API server does not take in place");
+            replace::replace(cx, &api, plugin, child, &why).await
+        }
+        Err(Refused::Fault(fault)) => Err(fault),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Why a write was refused.
+pub enum Refused {
+    /// An immutable field would change.
+    Immutable(String),
+    /// Anything else.
+    Fault(Fault),
+}
+
+/// One server-side apply. The answer enters the cache.
+///
+/// # Errors
+/// What the API server says, with its blame.
+pub async fn server_side_apply(
+    cx: &Context,
+    api: &Api<Watched>,
+    plugin: &PluginName,
+    child: &DesiredChild,
+) -> Result<(), Refused> {
+    cx.leader.check().map_err(Refused::Fault)?;
+    let params = PatchParams::apply(&plugin.field_manager()).force();
+    let answer = api.patch(&child.key.name, &params, &Patch::Apply(&child.object)).await;
+    cx.metrics.write("apply", answer.is_ok());
+    match answer {
+        Ok(applied) => {
+            debug!(child = %child.key, "applied");
+            cx.hub.learn(&child.key.kind, applied.object);
+            Ok(())
+        }
+        Err(kube::Error::Api(status)) if is_immutable(&status) => Err(Refused::Immutable(status.message.clone())),
+        Err(error) => Err(Refused::Fault(fault_of(&error, &format!("failed to apply {}", child.key)))),
+    }
+}
+
+fn is_immutable(status: &Status) -> bool {
+    let says = |text: &str| status.message.contains(text);
+    status.code == 422 && (says("field is immutable") || says("Forbidden: updates to") || says("may not be changed"))
+}
+
+/// Deletes a child that is no longer wanted.
+///
+/// # Errors
+/// As [`delete`].
+pub async fn prune(cx: &Context, key: &ObjectKey, uid: &str) -> Result<(), Fault> {
+    let Some(gvk) = cx.hub.gvk_of(&key.kind) else { return Ok(()) };
+    let api = api_of(cx, &gvk, &key.namespace)?;
+    delete(cx, &api, key, uid).await
+}
+
+/// Deletes an object if it is still in the same life. Its own children follow in the background.
+///
+/// # Errors
+/// What the API server says; an object that is gone already is no error.
+pub async fn delete(cx: &Context, api: &Api<Watched>, key: &ObjectKey, uid: &str) -> Result<(), Fault> {
+    cx.leader.check()?;
+    let params = DeleteParams {
+        preconditions: Some(Preconditions { uid: Some(uid.to_string()), resource_version: None }),
+        ..DeleteParams::background()
+    };
+    let answer = api.delete(&key.name, &params).await;
+    cx.metrics.write("delete", answer.is_ok());
+    match answer {
+        Ok(_) => {
+            info!(child = %key, "deleted");
+            Ok(())
+        }
+        // Gone, or somebody made another of the same name: not ours to delete.
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
+        Err(error) => Err(fault_of(&error, &format!("failed to delete {key}"))),
+    }
+}
+
+/// The API of a kind in a namespace.
+///
+/// # Errors
+/// When the kind is not served.
+pub fn api_of(cx: &Context, gvk: &Gvk, namespace: &str) -> Result<Api<Watched>, Fault> {
+    let served =
+        cx.hub.kinds.get(gvk).ok_or_else(|| {
+            Fault::new(Blame::Cluster, "KindNotServed", format!("the API server does not serve {gvk}"))
+        })?;
+    Ok(Api::namespaced_with(cx.hub.client.clone(), namespace, &served.resource))
+}
+
+/// An API server's refusal with its blame.
+pub fn fault_of(error: &kube::Error, what: &str) -> Fault {
+    let (blame, reason, why) = match error {
+        kube::Error::Api(status) => {
+            let (blame, reason) = match status.code {
+                400 | 422 => (Blame::Plugin, "Rejected"),
+                403 if status.message.contains("PodSecurity") => (Blame::Cluster, "PodSecurity"),
+                403 if status.message.contains("exceeded quota") => (Blame::Cluster, "QuotaExceeded"),
+                401 | 403 => (Blame::Cluster, "Forbidden"),
+                409 => (Blame::Cluster, "Conflict"),
+                429 => (Blame::Cluster, "Throttled"),
+                404 => (Blame::Cluster, "NotFound"),
+                _ => (Blame::Cluster, "ApiError"),
+            };
+            (blame, reason, status.message.clone())
+        }
+        error => (Blame::Cluster, "Unreachable", error.to_string()),
+    };
+    Fault::new(blame, reason, format!("{what}: {why}"))
+}
+
+/// Runs futures of writes to many objects, a few at once; the first failure ends it.
+///
+/// # Errors
+/// That failure.
+pub async fn all(writes: Vec<BoxFuture<'_, Result<(), Fault>>>) -> Result<(), Fault> {
+    stream::iter(writes).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await.map(|_| ())
+}

@@ -1,0 +1,138 @@
+//! One object in the cache.
+
+use opstack_core::hash;
+use opstack_core::ids::{GroupKind, ObjectKey};
+use opstack_core::inventory::Live;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+use super::facts::Facts;
+
+/// What is kept of a kind's objects, by the use that plugins make of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// The JSON text: plugins look the kind up, or serve it.
+    pub body: bool,
+    /// The status: plugins render the kind.
+    pub status: bool,
+}
+
+impl Keep {
+    /// What serves both uses.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self { body: self.body || other.body, status: self.status || other.status }
+    }
+}
+
+/// One object, as much of it as is needed.
+#[derive(Debug)]
+pub struct Entry {
+    /// Which.
+    pub key: ObjectKey,
+    /// API server's counter; comparable since Kubernetes 1.35.
+    pub resource_version: u64,
+    /// What planning needs.
+    pub live: Arc<Live>,
+    /// Labels, for selectors; only with a body.
+    pub labels: Option<Box<[(Box<str>, Box<str>)]>>,
+    /// JSON text without managed fields; of a Secret, its facts.
+    pub body: Option<Arc<str>>,
+    /// Changes with anything but what the host itself writes into a status.
+    pub content: Box<str>,
+    /// `spec`, labels, annotations, finalizers and deletion: what a reconcile starts from.
+    pub intent: Box<str>,
+}
+
+impl Entry {
+    /// Reads an object as the API server sent it.
+    pub fn of(kind: &GroupKind, mut object: Value, keep: Keep, facts: &Facts) -> Self {
+        let live = Live::of(&object, keep.status);
+        let metadata = &mut object["metadata"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+        let key = ObjectKey::new(kind.clone(), &text(&metadata["namespace"]), &text(&metadata["name"]));
+        let resource_version = text(&metadata["resourceVersion"]).parse().unwrap_or(0);
+        let labels = keep.body.then(|| labels_of(metadata));
+        if let Some(metadata) = metadata.as_object_mut() {
+            metadata.remove("managedFields");
+        }
+        if kind.group.is_empty() && kind.kind.as_ref() == "Secret" {
+            facts.redact(&mut object);
+        }
+        if kind.group.is_empty()
+            && kind.kind.as_ref() == "ConfigMap"
+            && let Some(object) = object.as_object_mut()
+        {
+            // Plugins read text; binary data are mostly plugins themselves.
+            object.remove("binaryData");
+        }
+        let body = keep.body.then(|| Arc::from(object.to_string()));
+        let (content, intent) = if keep.body { digests(&mut object) } else { Default::default() };
+        Self { key, resource_version, live: Arc::new(live), labels, body, content, intent }
+    }
+
+    /// The same record, older than any other.
+    pub fn unversioned(&self) -> Self {
+        Self {
+            key: self.key.clone(),
+            resource_version: 0,
+            live: self.live.clone(),
+            labels: self.labels.clone(),
+            body: self.body.clone(),
+            content: self.content.clone(),
+            intent: self.intent.clone(),
+        }
+    }
+
+    /// Whether the other record of the same object is newer. Without comparable versions, it is if it differs.
+    pub fn is_older_than(&self, other: &Self) -> bool {
+        if self.live.uid != other.live.uid || self.resource_version == 0 || other.resource_version == 0 {
+            return true;
+        }
+        self.resource_version < other.resource_version
+    }
+
+    /// The body parsed, for the host's own use.
+    pub fn parsed(&self) -> Value {
+        self.body.as_deref().and_then(|body| serde_json::from_str(body).ok()).unwrap_or(Value::Null)
+    }
+
+    /// Whether equality terms of a label selector hold (`a=b,c!=d,e`).
+    pub fn matches(&self, selector: &str) -> bool {
+        let label = |key: &str| {
+            self.labels.iter().flatten().find(|(name, _)| name.as_ref() == key).map(|(_, value)| value.as_ref())
+        };
+        selector.split(',').map(str::trim).filter(|term| !term.is_empty()).all(|term| {
+            if let Some((key, value)) = term.split_once("!=") {
+                label(key.trim()) != Some(value.trim())
+            } else if let Some((key, value)) = term.split_once('=') {
+                label(key.trim()) == Some(value.trim_start_matches('=').trim())
+            } else {
+                label(term).is_some()
+            }
+        })
+    }
+}
+
+fn labels_of(metadata: &Value) -> Box<[(Box<str>, Box<str>)]> {
+    let labels = metadata["labels"].as_object().into_iter().flatten();
+    labels.filter_map(|(key, value)| Some((key.as_str().into(), value.as_str()?.into()))).collect()
+}
+
+/// Fields of a status that the host writes: they must not wake those who look at the object.
+const HOST_STATUS: [&str; 3] = ["conditions", "observedGeneration", opstack_core::status::APPLIED];
+
+fn digests(object: &mut Value) -> (Box<str>, Box<str>) {
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        metadata.remove("resourceVersion");
+        metadata.remove("generation");
+    }
+    if let Some(status) = object["status"].as_object_mut() {
+        HOST_STATUS.iter().for_each(|field| {
+            status.remove(*field);
+        });
+    }
+    let content = hash::of_json(object);
+    object.as_object_mut().and_then(|object: &mut Map<_, _>| object.remove("status"));
+    (content.into(), hash::of_json(object).into())
+}

@@ -1,0 +1,189 @@
+//! All that the operator knows of the cluster, in memory: one store for each kind, shared by every plugin.
+//!
+//! Objects are kept as small as their use allows (see [`Keep`]): of a child, what planning needs; of an object that plugins
+//! look up, its JSON text; of a Secret, facts. A write of our own enters the cache with the API server's answer,
+//! so that the watch event that follows it says nothing new and wakes nobody.
+
+mod entry;
+pub mod facts;
+mod watch;
+
+pub use entry::{Entry, Keep};
+pub use watch::{Watch, Watched};
+
+use opstack_core::ids::{GroupKind, ObjectKey};
+use opstack_core::inventory::Inventory;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Namespace and name.
+type Place = (Arc<str>, Arc<str>);
+
+/// A change of one object: what it was and what it is.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Which.
+    pub key: ObjectKey,
+    /// Before; nothing if it was not there.
+    pub before: Option<Arc<Entry>>,
+    /// After; nothing if it is gone.
+    pub after: Option<Arc<Entry>>,
+}
+
+#[derive(Default)]
+struct Store {
+    ready: bool,
+    objects: BTreeMap<Place, Arc<Entry>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    stores: HashMap<GroupKind, Store>,
+    /// Live children by the owner that their annotation names.
+    children: HashMap<ObjectKey, BTreeSet<ObjectKey>>,
+}
+
+/// The stores. Cheap to share; locks are held for moments and never across an await.
+#[derive(Default)]
+pub struct Cache {
+    inner: RwLock<Inner>,
+}
+
+impl Cache {
+    fn read(&self) -> RwLockReadGuard<'_, Inner> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Inner> {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One object.
+    pub fn get(&self, key: &ObjectKey) -> Option<Arc<Entry>> {
+        let inner = self.read();
+        inner.stores.get(&key.kind)?.objects.get(&(key.namespace.clone(), key.name.clone())).cloned()
+    }
+
+    /// All objects of a kind, of one namespace or of all, sorted.
+    pub fn list(&self, kind: &GroupKind, namespace: Option<&str>) -> Vec<Arc<Entry>> {
+        let inner = self.read();
+        let Some(store) = inner.stores.get(kind) else { return vec![] };
+        match namespace {
+            None => store.objects.values().cloned().collect(),
+            Some(namespace) => store
+                .objects
+                .range((Arc::from(namespace), Arc::from(""))..)
+                .take_while(|((place, _), _)| place.as_ref() == namespace)
+                .map(|(_, entry)| entry.clone())
+                .collect(),
+        }
+    }
+
+    /// Keys of all objects of a kind.
+    pub fn keys(&self, kind: &GroupKind) -> Vec<ObjectKey> {
+        self.list(kind, None).iter().map(|entry| entry.key.clone()).collect()
+    }
+
+    /// Live children of an owner, and the objects that stand where it wants to put some.
+    pub fn inventory<'a>(&self, owner: &ObjectKey, wanted: impl IntoIterator<Item = &'a ObjectKey>) -> Inventory {
+        let mut keys: Vec<_> = self.read().children.get(owner).into_iter().flatten().cloned().collect();
+        keys.extend(wanted.into_iter().cloned());
+        keys.into_iter()
+            .filter_map(|key| {
+                let live = self.get(&key)?.live.clone();
+                Some((key, live))
+            })
+            .collect()
+    }
+
+    /// Whether the first list of a kind is complete.
+    pub fn is_ready(&self, kind: &GroupKind) -> bool {
+        self.read().stores.get(kind).is_some_and(|store| store.ready)
+    }
+
+    /// Number of objects by kind, for metrics.
+    pub fn sizes(&self) -> Vec<(GroupKind, usize)> {
+        self.read().stores.iter().map(|(kind, store)| (kind.clone(), store.objects.len())).collect()
+    }
+
+    /// Takes in one object; nothing if it says no more than is known.
+    pub fn put(&self, entry: Entry) -> Option<Change> {
+        let mut inner = self.write();
+        let place = (entry.key.namespace.clone(), entry.key.name.clone());
+        let before = inner.stores.entry(entry.key.kind.clone()).or_default().objects.get(&place).cloned();
+        if before.as_ref().is_some_and(|before| !before.is_older_than(&entry)) {
+            return None;
+        }
+        let after = Arc::new(entry);
+        inner.relate(before.as_deref(), Some(&after));
+        if let Some(store) = inner.stores.get_mut(&after.key.kind) {
+            store.objects.insert(place, after.clone());
+        }
+        Some(Change { key: after.key.clone(), before, after: Some(after) })
+    }
+
+    /// Forgets one object, unless a later life of it is already known.
+    pub fn remove(&self, gone: &Entry) -> Option<Change> {
+        let mut inner = self.write();
+        let place = (gone.key.namespace.clone(), gone.key.name.clone());
+        let store = inner.stores.get_mut(&gone.key.kind)?;
+        if store.objects.get(&place).is_some_and(|known| known.live.uid != gone.live.uid && !known.is_older_than(gone))
+        {
+            return None;
+        }
+        let before = store.objects.remove(&place)?;
+        inner.relate(Some(&before), None);
+        Some(Change { key: gone.key.clone(), before: Some(before), after: None })
+    }
+
+    /// Replaces a whole store after a list: what is not in it is gone.
+    pub fn replace(&self, kind: &GroupKind, listed: Vec<Entry>) -> Vec<Change> {
+        let names: BTreeSet<Place> =
+            listed.iter().map(|entry| (entry.key.namespace.clone(), entry.key.name.clone())).collect();
+        let known = self.list(kind, None);
+        let gone = known.iter().filter(|entry| !names.contains(&(entry.key.namespace.clone(), entry.key.name.clone())));
+        let mut changes: Vec<_> = gone.filter_map(|entry| self.remove(entry)).collect();
+        changes.extend(listed.into_iter().filter_map(|entry| self.put(entry)));
+        self.write().stores.entry(kind.clone()).or_default().ready = true;
+        changes
+    }
+
+    /// Forgets a kind that is gone.
+    pub fn drop_kind(&self, kind: &GroupKind) {
+        let mut inner = self.write();
+        let Some(store) = inner.stores.remove(kind) else { return };
+        store.objects.values().for_each(|entry| inner.relate(Some(entry), None));
+    }
+
+    /// Lets the next list replace every record of a kind, although the objects did not change.
+    pub fn forget_versions(&self, kind: &GroupKind) {
+        let mut inner = self.write();
+        let Some(store) = inner.stores.get_mut(kind) else { return };
+        store.ready = false;
+        for entry in store.objects.values_mut() {
+            *entry = Arc::new(entry.unversioned());
+        }
+    }
+}
+
+impl Inner {
+    /// Keeps the index of children by owner.
+    fn relate(&mut self, before: Option<&Entry>, after: Option<&Arc<Entry>>) {
+        let old = before.and_then(|entry| entry.live.owner.clone());
+        let new = after.and_then(|entry| entry.live.owner.clone());
+        if old == new {
+            return;
+        }
+        if let (Some(owner), Some(entry)) = (old, before)
+            && let Some(children) = self.children.get_mut(&owner)
+        {
+            children.remove(&entry.key);
+            if children.is_empty() {
+                self.children.remove(&owner);
+            }
+        }
+        if let (Some(owner), Some(entry)) = (new, after) {
+            self.children.entry(owner).or_default().insert(entry.key.clone());
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! One watch: from the API server's stream to changes of the cache.
+
+use futures::{Stream, StreamExt};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{Api, ApiResource};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Client, Resource};
+use opstack_core::ids::GroupKind;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+use tracing::{debug, warn};
+
+use super::facts::Facts;
+use super::{Cache, Change, Entry, Keep};
+
+/// An object as it arrives: a JSON document, and the little metadata that the watcher asks for.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    metadata: ObjectMeta,
+    /// The document.
+    pub object: Value,
+}
+
+impl<'de> Deserialize<'de> for Watched {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let object = Value::deserialize(deserializer)?;
+        let text = |field: &str| object["metadata"][field].as_str().map(ToString::to_string);
+        let metadata = ObjectMeta {
+            name: text("name"),
+            namespace: text("namespace"),
+            uid: text("uid"),
+            resource_version: text("resourceVersion"),
+            ..ObjectMeta::default()
+        };
+        Ok(Self { metadata, object })
+    }
+}
+
+impl Resource for Watched {
+    type DynamicType = ApiResource;
+    type Scope = kube::core::DynamicResourceScope;
+
+    fn kind(resource: &ApiResource) -> Cow<'_, str> {
+        resource.kind.as_str().into()
+    }
+
+    fn group(resource: &ApiResource) -> Cow<'_, str> {
+        resource.group.as_str().into()
+    }
+
+    fn version(resource: &ApiResource) -> Cow<'_, str> {
+        resource.version.as_str().into()
+    }
+
+    fn api_version(resource: &ApiResource) -> Cow<'_, str> {
+        resource.api_version.as_str().into()
+    }
+
+    fn plural(resource: &ApiResource) -> Cow<'_, str> {
+        resource.plural.as_str().into()
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+/// A watch of one kind in the whole cluster.
+pub struct Watch {
+    /// What is watched.
+    pub resource: ApiResource,
+    /// What is kept of it.
+    pub keep: Keep,
+    /// Since when the stream has been failing.
+    failing: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Watch {
+    /// A watch that is not yet running.
+    pub fn new(resource: ApiResource, keep: Keep) -> Self {
+        Self { resource, keep, failing: Arc::default() }
+    }
+
+    /// How long the stream has been failing; nothing while it is well.
+    pub fn failing_for(&self) -> Option<Duration> {
+        self.failing.lock().ok()?.map(|since| since.elapsed())
+    }
+
+    /// Follows the kind for ever; every change of the cache goes to `on_change`.
+    pub async fn run(
+        &self,
+        client: Client,
+        cache: Arc<Cache>,
+        facts: Facts,
+        on_change: impl Fn(Change),
+        on_listed: impl Fn(),
+    ) {
+        let kind = GroupKind::new(&self.resource.group, &self.resource.kind);
+        let api = Api::<Watched>::all_with(client, &self.resource);
+        let config = watcher::Config::default().page_size(250);
+        let config = match kind.kind.as_ref() {
+            // Helm keeps whole releases in Secrets; nobody refers to those.
+            "Secret" if kind.group.is_empty() => config.fields("type!=helm.sh/release.v1"),
+            _ => config,
+        };
+        let stream = watcher(api, config).default_backoff();
+        self.follow(Box::pin(stream), &kind, &cache, &facts, on_change, on_listed).await;
+    }
+
+    async fn follow(
+        &self,
+        mut stream: impl Stream<Item = watcher::Result<watcher::Event<Watched>>> + Unpin,
+        kind: &GroupKind,
+        cache: &Cache,
+        facts: &Facts,
+        on_change: impl Fn(Change),
+        on_listed: impl Fn(),
+    ) {
+        let entry = |watched: Watched| Entry::of(kind, watched.object, self.keep, facts);
+        let mut listed = Vec::new();
+        while let Some(event) = stream.next().await {
+            self.note(event.as_ref().err());
+            match event {
+                Ok(watcher::Event::Init) => listed.clear(),
+                Ok(watcher::Event::InitApply(object)) => listed.push(entry(object)),
+                Ok(watcher::Event::InitDone) => {
+                    debug!(%kind, objects = listed.len(), "listed");
+                    cache.replace(kind, std::mem::take(&mut listed)).into_iter().for_each(&on_change);
+                    on_listed();
+                }
+                Ok(watcher::Event::Apply(object)) => cache.put(entry(object)).into_iter().for_each(&on_change),
+                Ok(watcher::Event::Delete(object)) => cache.remove(&entry(object)).into_iter().for_each(&on_change),
+                Err(error) => warn!(%kind, %error, "watch failed; it is resumed"),
+            }
+        }
+    }
+
+    fn note(&self, error: Option<&watcher::Error>) {
+        let Ok(mut failing) = self.failing.lock() else { return };
+        match error {
+            None => *failing = None,
+            Some(_) => {
+                failing.get_or_insert_with(Instant::now);
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! `opstack render`: the objects that documents lead to, without a cluster.
+//!
+//! References resolve among the documents given and the objects rendered from them, so rendering is repeated until nothing new
+//! comes of it.
+
+use anyhow::{Context as _, anyhow, bail};
+use clap::ValueEnum;
+use opstack_core::answer::{Answer, Children, Facts as ClusterFacts, Failure, Request};
+use opstack_core::ids::{Gvk, ObjectKey};
+use opstack_core::policy::{self, Owner};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::offline;
+use crate::cache::facts::Facts;
+use crate::cache::{Cache, Entry, Keep};
+use crate::lookups::Lookups;
+use crate::plugins::{Registry, Serving};
+
+/// References between documents are at most so deep.
+const ROUNDS: usize = 6;
+
+/// Print the objects that documents lead to, without a cluster.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Files with YAML or JSON documents: custom resources, and what they refer to (ConfigMaps, Secrets). `-` reads standard input.
+    #[arg(short, long = "filename", value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Directory with plugins.
+    #[arg(long, value_name = "DIR", default_value = offline::DEFAULT_DIR)]
+    plugins: PathBuf,
+    /// How to print: YAML documents, or one JSON List.
+    #[arg(short, long, value_enum, default_value_t = Output::Yaml)]
+    output: Output,
+    /// DNS domain of the cluster.
+    #[arg(long, default_value = "cluster.local")]
+    cluster_domain: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Yaml,
+    Json,
+}
+
+/// A document and where it came from.
+struct Document {
+    title: String,
+    key: ObjectKey,
+    object: Value,
+}
+
+impl Args {
+    /// Renders and prints.
+    pub fn run(self) -> anyhow::Result<()> {
+        let registry = Arc::new(offline::registry(&self.plugins)?);
+        let documents = self.documents()?;
+        let cache = Arc::new(Cache::default());
+        let remember = |key: &ObjectKey, object: Value| {
+            cache.put(Entry::of(&key.kind, object, Keep { body: true, status: true }, &Facts::offline()));
+        };
+        documents.iter().for_each(|document| remember(&document.key, document.object.clone()));
+        let mut last = BTreeMap::new();
+        for _ in 0..ROUNDS {
+            let mut round = BTreeMap::new();
+            for document in &documents {
+                let Some(serving) = registry.workload(&document.key.kind) else { continue };
+                let rendered = self.render(&registry, &cache, serving, document)?;
+                for (key, object) in &rendered.objects {
+                    remember(key, object.clone());
+                }
+                if let Ok(status) = &rendered.status {
+                    let mut object = document.object.clone();
+                    object["status"] = status.clone();
+                    remember(&document.key, object);
+                }
+                round.insert(document.key.clone(), rendered);
+            }
+            let settled = round == last;
+            last = round;
+            if settled {
+                break;
+            }
+        }
+        if last.is_empty() {
+            bail!("no document is of a kind that a plugin in {} serves", self.plugins.display());
+        }
+        self.finish(&documents, last)
+    }
+
+    fn finish(&self, documents: &[Document], rendered: BTreeMap<ObjectKey, Rendered>) -> anyhow::Result<()> {
+        let title =
+            |key: &ObjectKey| documents.iter().find(|d| d.key == *key).map(|d| d.title.as_str()).unwrap_or_default();
+        let mut objects = Vec::new();
+        let mut failures = Vec::new();
+        for (key, rendered) in rendered {
+            rendered.warnings.iter().for_each(|warning| eprintln!("warning: {}: {warning}", title(&key)));
+            if let Err(failure) = rendered.status {
+                failures.push(format!("{}: {failure}", title(&key)));
+            }
+            objects.extend(rendered.objects.into_values());
+        }
+        if !failures.is_empty() {
+            bail!("{}", failures.join("\n"));
+        }
+        match self.output {
+            Output::Json => {
+                let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+                println!("{}", serde_json::to_string_pretty(&list)?);
+            }
+            Output::Yaml => {
+                for object in objects {
+                    println!("---\n{}", serde_norway::to_string(&object)?.trim_end());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn documents(&self) -> anyhow::Result<Vec<Document>> {
+        let mut documents: Vec<Document> = Vec::new();
+        for file in &self.files {
+            let text = read(file)?;
+            for (index, document) in serde_norway::Deserializer::from_str(&text).enumerate() {
+                let title = format!("{}, document {}", file.display(), index + 1);
+                let object = Value::deserialize(document).with_context(|| format!("{title}: not valid YAML"))?;
+                if object.is_null() {
+                    continue;
+                }
+                let document = Document::of(object, &title)?;
+                if let Some(twin) = documents.iter().find(|known| known.key == document.key) {
+                    bail!("{title}: {} is given twice; it is in {} already", document.key, twin.title);
+                }
+                documents.push(document);
+            }
+        }
+        Ok(documents)
+    }
+
+    fn render(
+        &self,
+        registry: &Arc<Registry>,
+        cache: &Arc<Cache>,
+        serving: Arc<Serving>,
+        document: &Document,
+    ) -> anyhow::Result<Rendered> {
+        let body = cache.get(&document.key).and_then(|entry| entry.body.clone());
+        let request = Request {
+            object: body.unwrap_or_else(|| "null".into()),
+            children: vec![],
+            observations: vec![],
+            outcomes: vec![],
+            facts: Arc::new(ClusterFacts {
+                cluster_domain: self.cluster_domain.clone(),
+                operator_namespace: "opstack-system".into(),
+                host_version: env!("CARGO_PKG_VERSION").into(),
+                api_groups: vec![],
+                host_image: crate::cli::run::default_image(),
+            }),
+            configuration: serving.configuration.clone(),
+        };
+        let lookups = Lookups::new(serving.clone(), cache.clone(), registry.clone(), document.key.clone());
+        let answer = serving.plugin.reconcile(Box::new(lookups), &request).map_err(|fault| {
+            anyhow!("{}: plugin {} failed ({}): {}", document.title, serving.title(), fault.reason, fault.message)
+        })?;
+        match answer {
+            Ok(answer) => rendered(&serving, document, answer).with_context(|| document.title.clone()),
+            Err(failure) => Ok(Rendered { status: Err(explain(&failure)), objects: BTreeMap::new(), warnings: vec![] }),
+        }
+    }
+}
+
+/// What came of one document.
+#[derive(PartialEq)]
+struct Rendered {
+    status: Result<Value, String>,
+    objects: BTreeMap<ObjectKey, Value>,
+    warnings: Vec<String>,
+}
+
+fn rendered(serving: &Serving, document: &Document, answer: Answer) -> anyhow::Result<Rendered> {
+    let mut warnings: Vec<_> =
+        answer.events.iter().map(|event| format!("{}: {}", event.reason, event.message)).collect();
+    warnings.extend(answer.secrets.iter().map(|secret| {
+        let keys: Vec<_> = secret.entries.iter().map(|(key, _)| key.as_str()).collect();
+        format!(
+            "Secret {}/{} with {} is generated by the operator in the cluster",
+            secret.namespace,
+            secret.name,
+            keys.join(", ")
+        )
+    }));
+    let mut objects = BTreeMap::new();
+    match &answer.children {
+        Children::Keep(why) => {
+            return Ok(Rendered { status: Err(format!("nothing is rendered: {why}")), objects, warnings });
+        }
+        Children::Apply(resources) => {
+            let manifest = serving.manifest().context("not a workload plugin")?;
+            let kinds: BTreeMap<Gvk, bool> = manifest.owns.iter().map(|kind| (kind.clone(), true)).collect();
+            let owner = Owner { key: document.key.clone(), uid: String::new(), api_version: String::new() };
+            let desired = policy::check(resources, &owner, &serving.name, &serving.grants, &kinds)?;
+            for (child, resource) in desired.children.into_iter().zip(resources) {
+                // Without the owner's marks: those are for a cluster.
+                objects.insert(child.key, serde_json::from_str(&resource.object)?);
+            }
+        }
+    }
+    let mut status = answer.status;
+    if let Some(status) = status.as_object_mut() {
+        let conditions = answer
+            .conditions
+            .iter()
+            .map(|c| json!({"type": c.name, "status": c.status.as_str(), "reason": c.reason, "message": c.message}));
+        status.insert("conditions".into(), conditions.collect());
+    }
+    Ok(Rendered { status: Ok(status), objects, warnings })
+}
+
+fn explain(failure: &Failure) -> String {
+    match failure {
+        Failure::Invalid(errors) => {
+            errors.iter().map(|error| format!("{}: {}", error.path, error.message)).collect::<Vec<_>>().join("; ")
+        }
+        Failure::Waiting(what) => format!("it refers to {what}; give that document too"),
+        Failure::Other(why) => why.clone(),
+    }
+}
+
+impl Document {
+    fn of(mut object: Value, title: &str) -> anyhow::Result<Self> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+        let (api_version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
+        let name = text(&object["metadata"]["name"]);
+        for (field, value) in [("apiVersion", &api_version), ("kind", &kind), ("metadata.name", &name)] {
+            if value.is_empty() {
+                bail!("{title}: {field} is missing");
+            }
+        }
+        if object["metadata"]["namespace"].is_null() {
+            object["metadata"]["namespace"] = "default".into();
+        }
+        let gvk = Gvk::from_api_version(&api_version, &kind);
+        let key = ObjectKey::new(gvk.group_kind, &text(&object["metadata"]["namespace"]), &name);
+        Ok(Self { title: format!("{title} ({kind} {}/{name})", key.namespace), key, object })
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<String> {
+    if file == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).context("failed to read standard input")?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(file).with_context(|| format!("failed to read {}", file.display()))
+}

@@ -1,0 +1,103 @@
+//! `opstack run`: the settings of the operator. What they lead to is in [`crate::run`].
+
+use clap::ValueEnum;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Run the operator.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Directory with plugins that are trusted with all that they ask for; for development. Plugin objects are followed as well.
+    #[arg(long, value_name = "DIR")]
+    pub plugins: Option<PathBuf>,
+    /// Namespace of the operator's own objects.
+    #[arg(long, env = "OPSTACK_NAMESPACE", default_value = "opstack-system")]
+    pub namespace: String,
+    /// DNS domain of the cluster.
+    #[arg(long, env = "OPSTACK_CLUSTER_DOMAIN", default_value = "cluster.local")]
+    pub cluster_domain: String,
+    /// Image that runs `opstack`, for init containers.
+    #[arg(long, env = "OPSTACK_IMAGE", default_value_t = default_image())]
+    pub image: String,
+    /// Where compiled components are kept; the user's cache where absent.
+    #[arg(long, env = "OPSTACK_CACHE_DIR", value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// Objects of one kind that are worked on at once.
+    #[arg(long, default_value_t = 8)]
+    pub concurrency: usize,
+    /// Leader election.
+    #[command(flatten)]
+    pub leader: LeaderArgs,
+    /// The admin server.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// Leader election.
+#[derive(Debug, clap::Args)]
+pub struct LeaderArgs {
+    /// Write only while holding the Lease. Switch off for a single process in development.
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    pub leader_elect: bool,
+    /// How long a term lasts without renewal, in seconds.
+    #[arg(long, default_value = "15", value_parser = seconds)]
+    pub lease_duration: Duration,
+    /// Name under which the Lease is held; the host name where absent.
+    #[arg(long, env = "POD_NAME")]
+    pub identity: Option<String>,
+}
+
+/// The admin server.
+#[derive(Debug, clap::Args)]
+pub struct ServerArgs {
+    /// Address of /healthz, /readyz and /metrics.
+    #[arg(long, default_value = "0.0.0.0:8080")]
+    pub listen: SocketAddr,
+}
+
+/// Logs and traces.
+#[derive(Debug, clap::Args)]
+pub struct LogArgs {
+    /// Format of the lines.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// Filter, as in `info,opstack_operator=debug`.
+    #[arg(long, env = "RUST_LOG", default_value = "info")]
+    pub log_filter: String,
+    /// OTLP endpoint (HTTP) for traces, e.g. http://collector:4318/v1/traces.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+}
+
+/// Format of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one object a line.
+    Json,
+}
+
+/// The image of this version.
+pub fn default_image() -> String {
+    concat!("opstack:", env!("CARGO_PKG_VERSION")).into()
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<u64>() {
+        Ok(seconds @ 2..=3600) => Ok(Duration::from_secs(seconds)),
+        _ => Err("give whole seconds between 2 and 3600".into()),
+    }
+}
+
+impl Args {
+    /// Runs until the process is told to stop.
+    pub fn run(self) -> anyhow::Result<()> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(crate::run::run(self))
+    }
+}

@@ -1,0 +1,56 @@
+//! What every reconcile shares.
+
+use opstack_core::answer::Facts;
+use opstack_core::ids::ObjectKey;
+use opstack_core::inventory::Baseline;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::chain::Chain;
+use crate::hub::Hub;
+use crate::leader::Leader;
+use crate::metrics::Metrics;
+use crate::plugins::Registry;
+
+/// Handles on everything around a reconcile.
+pub struct Context {
+    /// Cache, watches, wake-ups.
+    pub hub: Arc<Hub>,
+    /// Plugins in service.
+    pub registry: Arc<Registry>,
+    /// Whether we may write.
+    pub leader: Arc<Leader>,
+    /// Probes and actions.
+    pub chain: Arc<Chain>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Facts about the cluster that plugins are told.
+    pub facts: Arc<Facts>,
+    /// What was applied last, by owner; rebuilt from statuses after a restart.
+    pub baselines: Baselines,
+}
+
+/// Baselines by owner.
+#[derive(Default)]
+pub struct Baselines(Mutex<HashMap<ObjectKey, Baseline>>);
+
+impl Baselines {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ObjectKey, Baseline>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The baseline of an owner, if something was applied since the start.
+    pub fn get(&self, owner: &ObjectKey) -> Option<Baseline> {
+        self.lock().get(owner).cloned()
+    }
+
+    /// Remembers a baseline.
+    pub fn set(&self, owner: &ObjectKey, baseline: Baseline) {
+        self.lock().insert(owner.clone(), baseline);
+    }
+
+    /// Forgets an owner that is gone.
+    pub fn forget(&self, owner: &ObjectKey) {
+        self.lock().remove(owner);
+    }
+}

@@ -1,0 +1,167 @@
+//! Controllers: one for each kind, made when its CustomResourceDefinition appears.
+//!
+//! A controller outlives its plugin: while the plugin is not loaded, objects can still be deleted, and say why nothing else happens.
+
+use opstack_core::ids::{GroupKind, Gvk, ObjectKey, PluginName};
+use rand::Rng;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, debug, info, info_span};
+
+use crate::cache::Keep;
+use crate::context::Context;
+use crate::hub::Wake;
+use crate::plugins::crd;
+use crate::queue::Queue;
+use crate::reconcile::{ServedKind, reconcile};
+
+struct Controller {
+    served: Arc<ServedKind>,
+    queue: Arc<Queue>,
+    stop: CancellationToken,
+}
+
+/// All controllers.
+pub struct Controllers {
+    cx: Arc<Context>,
+    running: Mutex<HashMap<GroupKind, Controller>>,
+    workers: TaskTracker,
+    stop: CancellationToken,
+    concurrency: usize,
+    /// Turns true when the plugins found at the start have been dealt with.
+    plugins_seen: watch::Receiver<bool>,
+}
+
+impl Controllers {
+    /// No controllers yet; each will work on `concurrency` objects at once until `stop`.
+    pub fn new(
+        cx: Arc<Context>,
+        concurrency: usize,
+        plugins_seen: watch::Receiver<bool>,
+        stop: CancellationToken,
+    ) -> Arc<Self> {
+        let (running, workers) = (Mutex::default(), TaskTracker::new());
+        Arc::new(Self { cx, running, workers, stop, concurrency, plugins_seen })
+    }
+
+    /// Looks at the CustomResourceDefinition of a name and starts, changes or stops its controller.
+    pub fn consider(self: &Arc<Self>, crd: &ObjectKey) {
+        let served = self.cx.hub.cache.get(crd).and_then(|entry| crd::served(&entry.parsed()));
+        match served {
+            Some(served) => self.start(served),
+            None => self.stop_by_crd(&crd.name),
+        }
+    }
+
+    fn start(self: &Arc<Self>, served: ServedKind) {
+        let kind = served.gvk.group_kind.clone();
+        self.watch_kinds(&served);
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.get(&kind).is_some_and(|known| *known.served == served) {
+            return;
+        }
+        let queue = match running.remove(&kind) {
+            Some(old) => {
+                old.stop.cancel();
+                old.queue
+            }
+            None => Arc::default(),
+        };
+        info!(%kind, plugin = %served.plugin, "serving");
+        let controller = Controller { served: Arc::new(served), queue: queue.clone(), stop: self.stop.child_token() };
+        self.cx.hub.serve(kind.clone(), queue.clone(), Wake::OnIntent);
+        for _ in 0..self.concurrency {
+            let span = info_span!("controller", plugin = %controller.served.plugin);
+            let work = self.clone().work(controller.served.clone(), queue.clone(), controller.stop.clone());
+            self.workers.spawn(work.instrument(span));
+        }
+        self.cx.hub.cache.keys(&kind).into_iter().for_each(|key| queue.add(key));
+        running.insert(kind, controller);
+    }
+
+    /// Watches all that the objects of a kind are made of and look at.
+    pub fn watch_kinds(&self, served: &ServedKind) {
+        self.cx.hub.need(&served.gvk, Keep { body: true, status: true });
+        served.owns.iter().for_each(|kind| self.cx.hub.need(kind, Keep { body: false, status: true }));
+        served.reads.iter().for_each(|kind| self.cx.hub.need(kind, Keep { body: true, status: false }));
+    }
+
+    fn stop_by_crd(&self, crd: &str) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone: Vec<_> = running
+            .iter()
+            .filter(|(_, c)| crd::name_matches(crd, &c.served.gvk))
+            .map(|(kind, _)| kind.clone())
+            .collect();
+        for kind in gone {
+            if let Some(controller) = running.remove(&kind) {
+                info!(%kind, "no longer serving");
+                controller.stop.cancel();
+                self.cx.hub.unserve(&kind);
+            }
+        }
+    }
+
+    /// Names every object of a kind.
+    pub fn wake_all(&self, kind: &GroupKind) {
+        for key in self.cx.hub.cache.keys(kind) {
+            self.cx.hub.wake(&key);
+        }
+    }
+
+    /// Kinds served at present.
+    pub fn kinds(&self) -> Vec<Gvk> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.values().map(|controller| controller.served.gvk.clone()).collect()
+    }
+
+    /// The plugin behind a kind.
+    pub fn plugin_of(&self, kind: &GroupKind) -> Option<PluginName> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.get(kind).map(|controller| controller.served.plugin.clone())
+    }
+
+    /// Watches kinds that were not served when they were first asked for.
+    pub fn watch_again(&self) {
+        let all: Vec<_> = {
+            let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            running.values().map(|controller| controller.served.clone()).collect()
+        };
+        all.iter().for_each(|served| self.watch_kinds(served));
+    }
+
+    /// Waits until the work at hand is done.
+    pub async fn drained(&self) {
+        self.workers.close();
+        self.workers.wait().await;
+    }
+
+    async fn work(self: Arc<Self>, served: Arc<ServedKind>, queue: Arc<Queue>, stop: CancellationToken) {
+        let kinds: Vec<_> = [&served.gvk]
+            .into_iter()
+            .chain(&served.owns)
+            .chain(&served.reads)
+            .map(|kind| kind.group_kind.clone())
+            .collect();
+        let mut plugins_seen = self.plugins_seen.clone();
+        loop {
+            let next = async {
+                // A picture with holes would make objects wait that need not.
+                let _ = plugins_seen.wait_for(|seen| *seen).await;
+                self.cx.leader.leading().await;
+                self.cx.hub.listed(&kinds).await;
+                queue.next().await
+            };
+            let key = tokio::select! { key = next => key, () = stop.cancelled() => return };
+            let span = info_span!("reconcile", kind = %key.kind.kind, ns = %key.namespace, name = %key.name);
+            let timer = self.cx.metrics.reconcile(served.plugin.as_str());
+            let requeue = reconcile(&self.cx, &served, &key).instrument(span).await;
+            drop(timer);
+            debug!(%key, ?requeue, "reconciled");
+            queue.done(key, requeue, rand::rng().random());
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Watches and wake-ups: which kinds are followed, and who is named when something changes.
+
+use kube::Client;
+use kube::api::ApiResource;
+use opstack_core::ids::{GroupKind, Gvk, ObjectKey};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tracing::{Instrument, info_span};
+
+use crate::cache::facts::Facts;
+use crate::cache::{Cache, Change, Keep, Watch};
+use crate::deps::{Deps, Lookup};
+use crate::kinds::Kinds;
+use crate::queue::Queue;
+
+/// Those who list a kind are many, and a burst of changes is one reason to look again: they wait so long.
+const LIST_DEBOUNCE: Duration = Duration::from_millis(500);
+
+/// What wakes the objects of a served kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// A change of what the user wants.
+    OnIntent,
+    /// Any change at all.
+    OnAny,
+}
+
+struct Running {
+    watch: Arc<Watch>,
+    task: AbortHandle,
+}
+
+/// The cache, what feeds it, and whom it wakes.
+pub struct Hub {
+    /// Client of the API server.
+    pub client: Client,
+    /// What is known.
+    pub cache: Arc<Cache>,
+    /// What is served.
+    pub kinds: Arc<Kinds>,
+    /// Who looked at what.
+    pub deps: Deps,
+    facts: Facts,
+    watches: Mutex<HashMap<GroupKind, Running>>,
+    queues: RwLock<HashMap<GroupKind, (Arc<Queue>, Wake)>>,
+    /// Counts the changes of stores from empty to listed.
+    listed: watch::Sender<u64>,
+}
+
+impl Hub {
+    /// A hub that watches nothing yet.
+    pub fn new(client: Client, kinds: Arc<Kinds>, facts: Facts) -> Arc<Self> {
+        Arc::new(Self {
+            client,
+            cache: Arc::default(),
+            kinds,
+            deps: Deps::default(),
+            facts,
+            watches: Mutex::default(),
+            queues: RwLock::default(),
+            listed: watch::Sender::new(0),
+        })
+    }
+
+    /// Makes sure that a kind is watched and that enough of it is kept. Does nothing while the kind is not served.
+    pub fn need(self: &Arc<Self>, gvk: &Gvk, keep: Keep) {
+        let Some(served) = self.kinds.get(gvk) else { return };
+        self.watch(served.resource, keep);
+    }
+
+    fn watch(self: &Arc<Self>, resource: ApiResource, keep: Keep) {
+        let kind = GroupKind::new(&resource.group, &resource.kind);
+        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        let keep = watches.get(&kind).map_or(keep, |running| running.watch.keep.or(keep));
+        if watches.get(&kind).is_some_and(|running| running.watch.keep == keep && running.watch.resource == resource) {
+            return;
+        }
+        if let Some(old) = watches.remove(&kind) {
+            // The same objects come again with more of them kept; until then the old records serve.
+            old.task.abort();
+            self.cache.forget_versions(&kind);
+        }
+        let watch = Arc::new(Watch::new(resource, keep));
+        let (hub, running) = (self.clone(), watch.clone());
+        let span = info_span!("watch", %kind);
+        let task = tokio::spawn(
+            async move {
+                let on_change = |change: Change| hub.route(&change);
+                let on_listed = || hub.notify();
+                running.run(hub.client.clone(), hub.cache.clone(), hub.facts.clone(), on_change, on_listed).await;
+            }
+            .instrument(span),
+        );
+        watches.insert(kind, Running { watch, task: task.abort_handle() });
+    }
+
+    /// Returns once every one of these kinds that is served and watched has been listed.
+    pub async fn listed(&self, kinds: &[GroupKind]) {
+        let mut listed = self.listed.subscribe();
+        loop {
+            listed.borrow_and_update();
+            let watched =
+                |kind: &GroupKind| self.watches.lock().unwrap_or_else(PoisonError::into_inner).contains_key(kind);
+            if kinds.iter().all(|kind| self.cache.is_ready(kind) || !watched(kind)) || listed.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Follows the completion of first lists.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.listed.subscribe()
+    }
+
+    /// The version in which a kind is watched.
+    pub fn gvk_of(&self, kind: &GroupKind) -> Option<Gvk> {
+        let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        let resource = &watches.get(kind)?.watch.resource;
+        Some(Gvk::new(&resource.group, &resource.version, &resource.kind))
+    }
+
+    /// Objects of this kind are reconciled from this queue.
+    pub fn serve(&self, kind: GroupKind, queue: Arc<Queue>, wake: Wake) {
+        self.queues.write().unwrap_or_else(PoisonError::into_inner).insert(kind, (queue, wake));
+    }
+
+    /// The kind is gone: nobody reconciles it any more, and there is nothing to watch.
+    pub fn unserve(&self, kind: &GroupKind) {
+        self.queues.write().unwrap_or_else(PoisonError::into_inner).remove(kind);
+        if let Some(running) = self.watches.lock().unwrap_or_else(PoisonError::into_inner).remove(kind) {
+            running.task.abort();
+        }
+        self.cache.drop_kind(kind);
+    }
+
+    fn queue_of(&self, kind: &GroupKind) -> Option<(Arc<Queue>, Wake)> {
+        self.queues.read().unwrap_or_else(PoisonError::into_inner).get(kind).cloned()
+    }
+
+    /// Lets those look again who wait for kinds to be listed or served.
+    pub fn notify(&self) {
+        self.listed.send_modify(|count| *count += 1);
+    }
+
+    /// Names an object of a served kind.
+    pub fn wake(&self, key: &ObjectKey) {
+        if let Some((queue, _)) = self.queue_of(&key.kind) {
+            queue.add(key.clone());
+        }
+    }
+
+    /// Names all who looked something up.
+    pub fn wake_askers(&self, lookup: &Lookup) {
+        self.deps.askers(lookup).iter().for_each(|key| self.wake(key));
+    }
+
+    /// Names whom a change concerns: the object itself, its owner, and those who looked at it.
+    pub fn route(&self, change: &Change) {
+        let differ = |part: fn(&crate::cache::Entry) -> &str| {
+            change.before.as_deref().map(part) != change.after.as_deref().map(part)
+        };
+        let lives = [&change.before, &change.after].map(|entry| entry.as_ref().map(|entry| &entry.live));
+        if lives[0] != lives[1] {
+            let owners = lives.iter().flatten().filter_map(|live| live.owner.as_ref());
+            owners.for_each(|owner| self.wake(owner));
+        }
+        if let Some((queue, wake)) = self.queue_of(&change.key.kind)
+            && (wake == Wake::OnAny || differ(|entry| &entry.intent))
+        {
+            queue.add(change.key.clone());
+        }
+        self.wake_askers(&Lookup::Version(change.key.clone()));
+        if differ(|entry| &entry.content) {
+            self.wake_askers(&Lookup::Object(change.key.clone()));
+            for lister in self.deps.listers(&change.key.kind, &change.key.namespace) {
+                if let Some((queue, _)) = self.queue_of(&lister.kind) {
+                    queue.add_after(lister, LIST_DEBOUNCE);
+                }
+            }
+        }
+    }
+
+    /// Takes in the API server's answer to a write of ours, and names whom it concerns.
+    pub fn learn(&self, kind: &GroupKind, object: serde_json::Value) {
+        let keep = self.keep_of(kind);
+        let entry = crate::cache::Entry::of(kind, object, keep, &self.facts);
+        if let Some(change) = self.cache.put(entry) {
+            // The owner is at work on this very child: it knows.
+            if change.before.as_deref().map(|e| &e.content) != change.after.as_deref().map(|e| &e.content) {
+                self.wake_askers(&Lookup::Object(change.key.clone()));
+            }
+        }
+    }
+
+    fn keep_of(&self, kind: &GroupKind) -> Keep {
+        let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        watches.get(kind).map(|running| running.watch.keep).unwrap_or_default()
+    }
+
+    /// For how long the worst of the watches has been failing.
+    pub fn stale_for(&self) -> Option<Duration> {
+        let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        watches.values().filter_map(|running| running.watch.failing_for()).max()
+    }
+
+    /// Queue lengths by kind, for metrics.
+    pub fn depths(&self) -> Vec<(GroupKind, usize)> {
+        let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
+        queues.iter().map(|(kind, (queue, _))| (kind.clone(), queue.len())).collect()
+    }
+}

@@ -1,0 +1,106 @@
+//! What a plugin may ask while it renders: answered from memory, checked against its grants, and recorded.
+
+use opstack_core::answer::Failure;
+use opstack_core::ids::{GroupKind, Gvk, ObjectKey};
+use opstack_engine::{Denied, Host, LogLevel};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::cache::{Cache, Entry};
+use crate::deps::Lookup;
+use crate::plugins::{Registry, Serving};
+
+/// One call's view of the cluster.
+pub struct Lookups {
+    serving: Arc<Serving>,
+    cache: Arc<Cache>,
+    registry: Arc<Registry>,
+    object: ObjectKey,
+    recorded: Arc<Mutex<HashSet<Lookup>>>,
+}
+
+impl Lookups {
+    /// The view of a plugin that renders an object.
+    pub fn new(serving: Arc<Serving>, cache: Arc<Cache>, registry: Arc<Registry>, object: ObjectKey) -> Self {
+        Self { serving, cache, registry, object, recorded: Arc::default() }
+    }
+
+    /// A handle on what was looked up, to be read after the call.
+    pub fn recorded(&self) -> Recorded {
+        Recorded(self.recorded.clone())
+    }
+
+    fn record(&self, lookup: Lookup) {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner).insert(lookup);
+    }
+
+    fn allow(&self, kind: &Gvk) -> Result<(), Denied> {
+        let declared = self
+            .serving
+            .manifest()
+            .is_some_and(|manifest| manifest.reads.iter().any(|read| read.group_kind == kind.group_kind));
+        if declared && self.serving.grants.reads.contains(&kind.group_kind) {
+            return Ok(());
+        }
+        Err(Denied(format!(
+            "it asked for a {kind}, which its manifest's reads or its Plugin object's spec.grants.reads do not hold"
+        )))
+    }
+}
+
+/// What a call looked up.
+pub struct Recorded(Arc<Mutex<HashSet<Lookup>>>);
+
+impl Recorded {
+    /// The lookups so far.
+    pub fn take(&self) -> HashSet<Lookup> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Host for Lookups {
+    fn get(&mut self, kind: &Gvk, namespace: Option<&str>, name: &str) -> Result<Option<Arc<str>>, Denied> {
+        self.allow(kind)?;
+        let key = ObjectKey::new(kind.group_kind.clone(), namespace.unwrap_or_default(), name);
+        let found = self.cache.get(&key).and_then(|entry| entry.body.clone());
+        self.record(Lookup::Object(key));
+        Ok(found)
+    }
+
+    fn list(&mut self, kind: &Gvk, namespace: Option<&str>, selector: &str) -> Result<Vec<Arc<str>>, Denied> {
+        self.allow(kind)?;
+        self.record(Lookup::List(kind.group_kind.clone(), namespace.map(ToString::to_string)));
+        let matching = |entry: Arc<Entry>| entry.matches(selector).then(|| entry.body.clone()).flatten();
+        Ok(self.cache.list(&kind.group_kind, namespace).into_iter().filter_map(matching).collect())
+    }
+
+    fn render_client(&mut self, client: &str, request: &str) -> Result<String, Failure> {
+        self.record(Lookup::Client(client.into()));
+        let Some(serving) = self.registry.client(client) else {
+            let installed = self.registry.clients().join(", ");
+            let installed = if installed.is_empty() { "none".into() } else { installed };
+            return Err(Failure::Waiting(format!(
+                "the plugin of execution client {client}, which is not installed (installed: {installed})"
+            )));
+        };
+        match serving.plugin.render_client(request) {
+            Ok(answer) => answer,
+            Err(fault) => {
+                Err(Failure::Other(format!("plugin {} failed ({}): {}", serving.title(), fault.reason, fault.message)))
+            }
+        }
+    }
+
+    fn log(&mut self, level: LogLevel, message: &str) {
+        let (plugin, kind) = (self.serving.name.as_str(), &self.object.kind);
+        let GroupKind { kind, .. } = kind;
+        let (ns, name) = (&self.object.namespace, &self.object.name);
+        match level {
+            LogLevel::Trace => tracing::trace!(plugin, %kind, %ns, %name, "{message}"),
+            LogLevel::Debug => tracing::debug!(plugin, %kind, %ns, %name, "{message}"),
+            LogLevel::Info => tracing::info!(plugin, %kind, %ns, %name, "{message}"),
+            LogLevel::Warn => tracing::warn!(plugin, %kind, %ns, %name, "{message}"),
+            LogLevel::Error => tracing::error!(plugin, %kind, %ns, %name, "{message}"),
+        }
+    }
+}

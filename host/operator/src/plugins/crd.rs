@@ -1,0 +1,196 @@
+//! The CustomResourceDefinitions of the plugins' kinds: how they are dressed, installed and guarded.
+
+use kube::Client;
+use kube::api::{Api, ApiResource, Patch, PatchParams};
+use kube::core::GroupVersionKind;
+use opstack_core::answer::Manifest;
+use opstack_core::blame::{Blame, Fault};
+use opstack_core::hash;
+use opstack_core::ids::{Gvk, PluginName};
+use serde_json::{Value, json};
+
+use crate::apply::fault_of;
+use crate::cache::Watched;
+use crate::reconcile::ServedKind;
+
+/// Label of a CustomResourceDefinition: the plugin that serves it.
+pub const PLUGIN_LABEL: &str = "opstack.optimism.io/plugin";
+/// Annotation: kinds that the plugin's objects may have made, as JSON.
+const OWNS: &str = "opstack.optimism.io/owns";
+/// Annotation: kinds that the plugin looks up, as JSON.
+const READS: &str = "opstack.optimism.io/reads";
+/// Annotation: version that the plugin reads.
+const VERSION: &str = "opstack.optimism.io/served-version";
+/// Annotation: hash of what was applied.
+const HASH: &str = "opstack.optimism.io/desired";
+/// Annotation with which an administrator allows a change that would drop a stored version.
+pub const ALLOW_BREAKING: &str = "opstack.optimism.io/allow-breaking-change";
+
+/// Field manager of CustomResourceDefinitions.
+const MANAGER: &str = "opstack/host";
+
+/// The kind `CustomResourceDefinition`.
+pub fn gvk() -> Gvk {
+    Gvk::new("apiextensions.k8s.io", "v1", "CustomResourceDefinition")
+}
+
+fn api(client: &Client) -> Api<Watched> {
+    let gvk = GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
+    Api::all_with(client.clone(), &ApiResource::from_gvk_with_plural(&gvk, "customresourcedefinitions"))
+}
+
+/// Whether `plural.group` may be the CRD of a kind.
+pub fn name_matches(crd: &str, kind: &Gvk) -> bool {
+    crd.split_once('.').is_some_and(|(_, group)| group == kind.group_kind.group.as_ref())
+}
+
+/// A plugin's CRD as the host installs it: with the status fields that the host writes, and marks of its own.
+///
+/// # Errors
+/// When the plugin's document is not the CRD of one namespaced kind.
+pub fn dressed(manifest: &Manifest, plugin: &PluginName) -> Result<Value, Fault> {
+    let mut crd = manifest.crd.clone();
+    let bad = |why: &str| Err(Fault::plugin("InvalidManifest", format!("its CRD {why}")));
+    if crd["kind"] != "CustomResourceDefinition" || crd["apiVersion"] != "apiextensions.k8s.io/v1" {
+        return bad("is not an apiextensions.k8s.io/v1 CustomResourceDefinition");
+    }
+    if crd["spec"]["scope"] != "Namespaced" {
+        return bad("is not namespaced");
+    }
+    let Some(versions) = crd.pointer_mut("/spec/versions").and_then(Value::as_array_mut) else {
+        return bad("has no versions");
+    };
+    if !versions.iter().any(|version| version["name"] == manifest.served_version.as_str()) {
+        return bad("lacks the version that the manifest says it serves");
+    }
+    for version in versions {
+        add_status_fields(version);
+    }
+    let kinds = |kinds: &[Gvk]| {
+        kinds
+            .iter()
+            .map(|k| json!([k.group_kind.group.as_ref(), k.version.as_ref(), k.group_kind.kind.as_ref()]))
+            .collect::<Value>()
+            .to_string()
+    };
+    let Some(metadata) = crd.get_mut("metadata").and_then(Value::as_object_mut) else { return bad("has no metadata") };
+    metadata.insert("labels".into(), json!({PLUGIN_LABEL: plugin.as_str()}));
+    metadata.insert(
+        "annotations".into(),
+        json!({OWNS: kinds(&manifest.owns), READS: kinds(&manifest.reads), VERSION: manifest.served_version}),
+    );
+    let hash = hash::of_json(&crd);
+    if let Some(annotations) = crd.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
+        annotations.insert(HASH.into(), hash.into());
+    }
+    Ok(crd)
+}
+
+fn add_status_fields(version: &mut Value) {
+    if let Some(version) = version.as_object_mut() {
+        version.insert("subresources".into(), json!({"status": {}}));
+    }
+    let Some(schema) = version.pointer_mut("/schema/openAPIV3Schema").and_then(Value::as_object_mut) else { return };
+    let properties = schema.entry("properties").or_insert_with(|| json!({}));
+    let Some(properties) = properties.as_object_mut() else { return };
+    if let Some(spec) =
+        properties.get_mut("spec").and_then(|spec| spec.get_mut("properties")).and_then(Value::as_object_mut)
+    {
+        let paused = json!({"type": "boolean", "description": "While true, nothing is changed but the status."});
+        spec.entry("paused").or_insert(paused);
+    }
+    let status = properties.entry("status").or_insert_with(|| json!({"type": "object"}));
+    let Some(status) = status.as_object_mut() else { return };
+    let fields = status.entry("properties").or_insert_with(|| json!({}));
+    let Some(fields) = fields.as_object_mut() else { return };
+    let text = |description: &str| json!({"type": "string", "description": description});
+    fields.entry("phase").or_insert_with(|| text("One word on the object."));
+    fields.insert("applied".into(), text("Digest of what was applied last."));
+    fields.insert("observedGeneration".into(), json!({"type": "integer", "format": "int64", "description": "Generation of the spec that this status is about."}));
+    fields.insert("conditions".into(), conditions_schema());
+}
+
+fn conditions_schema() -> Value {
+    json!({
+        "type": "array",
+        "description": "What is true of the object, and why.",
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+        "items": {
+            "type": "object",
+            "required": ["type", "status", "reason", "message", "lastTransitionTime"],
+            "properties": {
+                "type": {"type": "string"},
+                "status": {"type": "string", "enum": ["True", "False", "Unknown"]},
+                "reason": {"type": "string"},
+                "message": {"type": "string"},
+                "observedGeneration": {"type": "integer", "format": "int64"},
+                "lastTransitionTime": {"type": "string", "format": "date-time"},
+            },
+        },
+    })
+}
+
+/// Installs or updates a CRD. True if something was written.
+///
+/// # Errors
+/// When another plugin serves the kind, a stored version would go, or the API server refuses.
+pub async fn install(client: &Client, crd: &Value, plugin: &PluginName) -> Result<bool, Fault> {
+    let name = crd["metadata"]["name"].as_str().unwrap_or_default();
+    let what = format!("failed to install the CustomResourceDefinition {name}");
+    let live = api(client).get_opt(name).await.map_err(|error| fault_of(&error, &what))?;
+    if let Some(live) = live.map(|live| live.object) {
+        if live["metadata"]["annotations"][HASH] == crd["metadata"]["annotations"][HASH] {
+            return Ok(false);
+        }
+        guard(&live, crd, plugin)?;
+    }
+    let params = PatchParams::apply(MANAGER).force();
+    api(client).patch(name, &params, &Patch::Apply(crd)).await.map_err(|error| fault_of(&error, &what))?;
+    Ok(true)
+}
+
+fn guard(live: &Value, next: &Value, plugin: &PluginName) -> Result<(), Fault> {
+    let name = &live["metadata"]["name"];
+    match live["metadata"]["labels"][PLUGIN_LABEL].as_str() {
+        Some(other) if other != plugin.as_str() => {
+            let message = format!("CustomResourceDefinition {name} belongs to plugin {other}; one kind has one plugin");
+            return Err(Fault::new(Blame::Spec, "KindTaken", message));
+        }
+        _ => {}
+    }
+    if live["metadata"]["annotations"][ALLOW_BREAKING] == "true" {
+        return Ok(());
+    }
+    let stored = live["status"]["storedVersions"].as_array().into_iter().flatten();
+    let kept =
+        |version: &Value| next["spec"]["versions"].as_array().into_iter().flatten().any(|v| v["name"] == *version);
+    let gone: Vec<_> = stored.filter(|version| !kept(version)).map(ToString::to_string).collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "CustomResourceDefinition {name} has objects stored as {}, which the new one lacks; migrate them, or allow it by the annotation {ALLOW_BREAKING}: \"true\"",
+        gone.join(", ")
+    );
+    Err(Fault::plugin("BreakingSchema", message))
+}
+
+/// What a CRD of ours says about its kind; nothing for other CRDs, and until the API server serves it.
+pub fn served(crd: &Value) -> Option<ServedKind> {
+    let metadata = &crd["metadata"];
+    if !metadata["deletionTimestamp"].is_null() {
+        return None;
+    }
+    let established =
+        crd["status"]["conditions"].as_array()?.iter().any(|c| c["type"] == "Established" && c["status"] == "True");
+    let kinds = |annotation: &str| -> Vec<Gvk> {
+        let text = metadata["annotations"][annotation].as_str().unwrap_or("[]");
+        let parsed: Vec<[String; 3]> = serde_json::from_str(text).unwrap_or_default();
+        parsed.iter().map(|[group, version, kind]| Gvk::new(group, version, kind)).collect()
+    };
+    let plugin = PluginName::parse(metadata["labels"][PLUGIN_LABEL].as_str()?).ok()?;
+    let version = metadata["annotations"][VERSION].as_str()?;
+    let gvk = Gvk::new(crd["spec"]["group"].as_str()?, version, crd["spec"]["names"]["kind"].as_str()?);
+    established.then(|| ServedKind { gvk, plugin, owns: kinds(OWNS), reads: kinds(READS) })
+}

@@ -1,0 +1,294 @@
+//! One reconcile, stage by stage. Level-triggered: it never learns why it runs, and looks at everything anew.
+//!
+//! ```text
+//! observe (memory) ─► render (sandbox) ─► policy, plan (core) ─► apply (API server) ─► act ─► report (API server)
+//! ```
+
+use opstack_core::answer::{Answer, Children, Event, Failure, Finalized, Phases};
+use opstack_core::blame::{Blame, Fault};
+use opstack_core::conditions::Standing;
+use opstack_core::ids::{Gvk, ObjectKey, PluginName};
+use opstack_core::inventory::{Baseline, Inventory};
+use opstack_core::policy::{self, Desired, Owner};
+use opstack_core::readiness::{Readiness, judge};
+use opstack_core::requeue::{self, Requeue};
+use opstack_core::{plan, status};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{info, warn};
+
+use crate::cache::Entry;
+use crate::context::Context;
+use crate::plugins::Serving;
+use crate::report::{self, Report, Subject};
+use crate::{apply, finalizer, render, secrets};
+
+/// A kind whose objects are reconciled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedKind {
+    /// The kind, in the version that its plugin reads.
+    pub gvk: Gvk,
+    /// The plugin that serves it, loaded or not.
+    pub plugin: PluginName,
+    /// Kinds that its objects may have made; for teardown without the plugin.
+    pub owns: Vec<Gvk>,
+    /// Kinds that are looked up.
+    pub reads: Vec<Gvk>,
+}
+
+/// What a reconcile came to.
+struct Outcome {
+    standing: Standing,
+    /// The plugin's answer, where it gave one and it was carried out.
+    answer: Option<Answer>,
+    /// Digest of the baseline.
+    applied: Option<String>,
+    /// Something was written beside the status.
+    wrote: bool,
+}
+
+impl Outcome {
+    fn of(standing: Standing) -> Self {
+        Self { standing, answer: None, applied: None, wrote: false }
+    }
+}
+
+/// Brings one object to where its spec wants it. Says when to look again.
+pub async fn reconcile(cx: &Context, served: &ServedKind, key: &ObjectKey) -> Requeue {
+    let Some(entry) = cx.hub.cache.get(key) else {
+        cx.hub.deps.forget(key);
+        cx.baselines.forget(key);
+        cx.chain.forget(key);
+        return Requeue::Await;
+    };
+    let object = entry.parsed();
+    let serving = cx.registry.workload(&key.kind);
+    let standing = if entry.live.terminating {
+        let blocked = tear_down(cx, served, serving.as_ref(), &entry, &object).await;
+        match blocked {
+            None => return Requeue::Await,
+            Some(standing) => Outcome::of(standing),
+        }
+    } else {
+        match advance(cx, served, serving.as_ref(), &entry, &object).await {
+            Ok(outcome) => outcome,
+            Err(fault) => Outcome::of(faulty(fault)),
+        }
+    };
+    conclude(cx, served, serving.as_deref(), &entry, &object, standing).await
+}
+
+fn faulty(fault: Fault) -> Standing {
+    let retried = requeue::retried(fault.blame);
+    Standing::Faulty { fault, retried }
+}
+
+/// All stages but the report.
+async fn advance(
+    cx: &Context,
+    served: &ServedKind,
+    serving: Option<&Arc<Serving>>,
+    entry: &Arc<Entry>,
+    object: &Value,
+) -> Result<Outcome, Fault> {
+    let key = &entry.key;
+    let Some(serving) = serving else {
+        let message =
+            format!("plugin {} is not loaded; its Plugin object says why. What exists is left as it is", served.plugin);
+        return Ok(Outcome::of(Standing::Faulty { fault: Fault::plugin("Unavailable", message), retried: false }));
+    };
+    if object["spec"]["paused"] == true {
+        return Ok(Outcome::of(Standing::Paused));
+    }
+    if !serving.grants.serves(&key.namespace) {
+        let message = format!("plugin {} is not granted the namespace {}", serving.name, key.namespace);
+        return Ok(Outcome::of(Standing::Faulty {
+            fault: Fault::new(Blame::Cluster, "NamespaceNotGranted", message),
+            retried: false,
+        }));
+    }
+    finalizer::add(cx, served, entry, object).await?;
+    let mut answer = match render::reconcile(cx, serving, entry).await? {
+        Ok(answer) => answer,
+        Err(failure) => return Ok(Outcome::of(standing_of(failure))),
+    };
+    policy::check_methods(&answer, &serving.grants)?;
+    let mut wrote = false;
+    if secrets::ensure(cx, key, &serving.name, &answer.secrets).await? {
+        // The answer may depend on facts of what was just made; rendering again now spares the pods a restart.
+        wrote = true;
+        answer = match render::reconcile(cx, serving, entry).await? {
+            Ok(answer) => answer,
+            Err(failure) => return Ok(Outcome::of(standing_of(failure))),
+        };
+    }
+    let (standing, applied) = match &answer.children {
+        Children::Keep(why) => (Standing::Progressing("Kept".into(), why.clone()), None),
+        Children::Apply(resources) => {
+            let owner =
+                Owner { key: key.clone(), uid: entry.live.uid.to_string(), api_version: served.gvk.api_version() };
+            let desired = policy::check(resources, &owner, &serving.name, &serving.grants, cx.hub.kinds.as_ref())?;
+            let (standing, digest, applied) = carry_out(cx, serving, key, object, &desired).await?;
+            wrote |= applied;
+            (standing, Some(digest))
+        }
+    };
+    cx.chain.declare(key, &answer.probes);
+    cx.chain.act(key, &answer.actions);
+    Ok(Outcome { standing: with_opinion(standing, &answer), answer: Some(answer), applied, wrote })
+}
+
+/// Plans and applies. Gives where the children stand, the digest of the baseline, and whether anything was written.
+async fn carry_out(
+    cx: &Context,
+    serving: &Serving,
+    key: &ObjectKey,
+    object: &Value,
+    desired: &Desired,
+) -> Result<(Standing, String, bool), Fault> {
+    let manager = serving.name.field_manager();
+    let wanted = || desired.children.iter().map(|child| &child.key);
+    let live = cx.hub.cache.inventory(key, wanted());
+    let baseline = cx
+        .baselines
+        .get(key)
+        .unwrap_or_else(|| Baseline::recover(&live, &manager, object["status"][status::APPLIED].as_str()));
+    let plan = plan::plan(key, &serving.name, desired, &live, &baseline)?;
+    if !plan.is_empty() {
+        info!(writes = plan.waves.iter().map(Vec::len).sum::<usize>(), "applying");
+        apply::apply(cx, &serving.name, desired, &plan).await?;
+    }
+    let live = cx.hub.cache.inventory(key, wanted());
+    let baseline = Baseline::of(&live, &manager);
+    let digest = baseline.digest();
+    cx.baselines.set(key, baseline);
+    let standing = match plan.leaving.first() {
+        Some(leaving) => {
+            Standing::Progressing("Terminating".into(), format!("{leaving} is being deleted and will be made again"))
+        }
+        None => standing_of_children(desired, &live),
+    };
+    Ok((standing, digest, !plan.is_empty()))
+}
+
+fn standing_of_children(desired: &Desired, live: &Inventory) -> Standing {
+    let mut progressing = None;
+    for child in &desired.children {
+        let kind = child.key.kind.kind.as_ref();
+        let readiness = match live.get(&child.key) {
+            None => Readiness::Progressing("does not exist yet".into()),
+            Some(live) => {
+                let status =
+                    live.status.as_deref().and_then(|status| serde_json::from_str(status).ok()).unwrap_or(Value::Null);
+                judge(kind, live.generation, live.replicas, live.terminating, &status)
+            }
+        };
+        let name = format!("{kind} {}", child.key.name);
+        match readiness {
+            Readiness::Ready => {}
+            Readiness::Failed(why) => return Standing::Progressing("Failed".into(), format!("{name}: {why}")),
+            Readiness::Progressing(why) => {
+                progressing.get_or_insert(format!("{name}: {why}"));
+            }
+            Readiness::Terminating => {
+                progressing.get_or_insert(format!("{name} is being deleted"));
+            }
+        }
+    }
+    progressing.map_or(Standing::Ready, |what| Standing::Progressing("Progressing".into(), what))
+}
+
+/// The plugin may know more than the children tell: its `Ready=False` counts.
+fn with_opinion(standing: Standing, answer: &Answer) -> Standing {
+    let opinion = answer.conditions.iter().find(|condition| condition.name == opstack_core::conditions::READY);
+    match (standing, opinion) {
+        (Standing::Ready, Some(own)) if own.status != opstack_core::answer::Truth::True => {
+            Standing::Progressing(own.reason.clone(), own.message.clone())
+        }
+        (standing, _) => standing,
+    }
+}
+
+fn standing_of(failure: Failure) -> Standing {
+    match failure {
+        Failure::Waiting(what) => Standing::Waiting(what),
+        Failure::Invalid(errors) => {
+            let lines: Vec<_> = errors.iter().map(|error| format!("{}: {}", error.path, error.message)).collect();
+            Standing::Invalid(lines.join("; "))
+        }
+        Failure::Other(why) => Standing::Faulty { fault: Fault::plugin("Failed", why), retried: true },
+    }
+}
+
+/// Takes down what the object made. Gives a standing only while something holds it up.
+async fn tear_down(
+    cx: &Context,
+    served: &ServedKind,
+    serving: Option<&Arc<Serving>>,
+    entry: &Arc<Entry>,
+    object: &Value,
+) -> Option<Standing> {
+    if !finalizer::is_set(served, object) {
+        return None;
+    }
+    if let Some(serving) = serving {
+        match render::finalize(cx, serving, entry).await {
+            Ok(Ok(Finalized::Blocked(why))) => return Some(Standing::DeletionBlocked(why)),
+            Ok(Ok(Finalized::Proceed)) => {}
+            Ok(Err(failure)) => warn!(?failure, "the plugin's finalize failed; deletion goes on without it"),
+            Err(fault) => warn!(%fault, "the plugin's finalize failed; deletion goes on without it"),
+        }
+    }
+    cx.chain.forget(&entry.key);
+    match finalizer::tear_down(cx, served, entry, object).await {
+        Ok(()) => {
+            cx.hub.deps.forget(&entry.key);
+            cx.baselines.forget(&entry.key);
+            None
+        }
+        Err(fault) => Some(faulty(fault)),
+    }
+}
+
+/// Reports, and says when to look again.
+async fn conclude(
+    cx: &Context,
+    served: &ServedKind,
+    serving: Option<&Serving>,
+    entry: &Entry,
+    object: &Value,
+    outcome: Outcome,
+) -> Requeue {
+    let manager = served.plugin.field_manager();
+    let subject = Subject { key: &entry.key, gvk: &served.gvk, object, manager: &manager };
+    let phases: Option<&Phases> = serving.and_then(Serving::manifest).and_then(|manifest| manifest.phases.as_ref());
+    let plugin = outcome.answer.as_ref().map(|answer| (&answer.status, answer.conditions.as_slice()));
+    let report = Report { standing: &outcome.standing, plugin, phases, applied: outcome.applied.as_deref() };
+    cx.metrics.standing(served.plugin.as_str(), &outcome.standing);
+    match report::report(cx, &subject, &report).await {
+        Err(fault) => {
+            warn!(%fault, "failed to report");
+            return Requeue::Backoff;
+        }
+        Ok(changed) => {
+            if changed || outcome.wrote {
+                let mut events = outcome.answer.as_ref().map(|answer| answer.events.clone()).unwrap_or_default();
+                events.extend(changed.then(|| event_of(&outcome.standing)).flatten());
+                report::events(cx, &subject, &events).await;
+            }
+        }
+    }
+    let asked: Option<Duration> = outcome.answer.and_then(|answer| answer.requeue_after);
+    requeue::of(&outcome.standing, asked)
+}
+
+fn event_of(standing: &Standing) -> Option<Event> {
+    let (reason, message) = match standing {
+        Standing::Invalid(why) => ("InvalidSpec".to_string(), why.clone()),
+        Standing::Faulty { fault, .. } => (format!("{}{}", fault.blame, fault.reason), fault.message.clone()),
+        Standing::DeletionBlocked(why) => ("DeletionBlocked".to_string(), why.clone()),
+        _ => return None,
+    };
+    Some(Event { warning: true, reason, message })
+}

@@ -1,0 +1,83 @@
+//! The call into the sandbox: what the plugin is told, and what it looked up meanwhile.
+
+use opstack_core::answer::{Answer, Child, Failure, Finalized, Request};
+use opstack_core::blame::{Blame, Fault};
+use opstack_core::ids::ObjectKey;
+use opstack_core::readiness::judge;
+use serde_json::Value;
+use std::sync::Arc;
+use tokio::task::spawn_blocking;
+use tracing::Span;
+
+use crate::cache::Entry;
+use crate::context::Context;
+use crate::lookups::Lookups;
+use crate::plugins::Serving;
+
+/// `workload.reconcile`.
+///
+/// # Errors
+/// The plugin's fault.
+pub async fn reconcile(cx: &Context, serving: &Arc<Serving>, entry: &Entry) -> Result<Result<Answer, Failure>, Fault> {
+    call(cx, serving, entry, |serving, lookups, request| serving.plugin.reconcile(lookups, request)).await
+}
+
+/// `workload.finalize`.
+///
+/// # Errors
+/// The plugin's fault.
+pub async fn finalize(
+    cx: &Context,
+    serving: &Arc<Serving>,
+    entry: &Entry,
+) -> Result<Result<Finalized, Failure>, Fault> {
+    call(cx, serving, entry, |serving, lookups, request| serving.plugin.finalize(lookups, request)).await
+}
+
+async fn call<T: Send + 'static>(
+    cx: &Context,
+    serving: &Arc<Serving>,
+    entry: &Entry,
+    function: impl FnOnce(&Serving, Box<Lookups>, &Request) -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    let request = request(cx, serving, entry);
+    let lookups = Lookups::new(serving.clone(), cx.hub.cache.clone(), cx.registry.clone(), entry.key.clone());
+    let recorded = lookups.recorded();
+    let (plugin, span) = (serving.clone(), Span::current());
+    let timer = cx.metrics.render(serving.name.as_str());
+    let answer = spawn_blocking(move || span.in_scope(|| function(&plugin, Box::new(lookups), &request))).await;
+    drop(timer);
+    // Even a call that failed depends on what it had asked by then.
+    cx.hub.deps.record(&entry.key, recorded.take());
+    match answer {
+        Ok(answer) => {
+            answer.map_err(|fault| Fault { message: format!("plugin {}: {}", serving.title(), fault.message), ..fault })
+        }
+        Err(error) => Err(Fault::new(Blame::Host, "RenderTask", format!("failed to run the plugin: {error}"))),
+    }
+}
+
+fn request(cx: &Context, serving: &Serving, entry: &Entry) -> Request {
+    Request {
+        object: entry.body.clone().unwrap_or_else(|| "null".into()),
+        children: children(cx, &entry.key),
+        observations: cx.chain.observations(&entry.key),
+        outcomes: cx.chain.outcomes(&entry.key),
+        facts: cx.facts.clone(),
+        configuration: serving.configuration.clone(),
+    }
+}
+
+fn children(cx: &Context, owner: &ObjectKey) -> Vec<Child> {
+    let inventory = cx.hub.cache.inventory(owner, []);
+    inventory
+        .into_iter()
+        .map(|(key, live)| {
+            let status = live.status.as_deref().unwrap_or("null");
+            let parsed: Value = serde_json::from_str(status).unwrap_or(Value::Null);
+            let readiness = judge(&key.kind.kind, live.generation, live.replicas, live.terminating, &parsed);
+            let version = cx.hub.gvk_of(&key.kind).map(|gvk| gvk.version.to_string()).unwrap_or_default();
+            Child { status: status.into(), readiness, version, key }
+        })
+        .collect()
+}

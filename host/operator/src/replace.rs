@@ -1,0 +1,102 @@
+//! Objects whose change the API server does not take in place are made anew.
+//!
+//! A StatefulSet is deleted without its pods and claims and made again, so that its pods go on and are adopted. Its claims are
+//! grown first where the new template asks for more; they are never made smaller, and never deleted.
+
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
+use opstack_core::answer::Policy;
+use opstack_core::blame::{Blame, Fault};
+use opstack_core::ids::PluginName;
+use opstack_core::policy::DesiredChild;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::timeout;
+use tracing::info;
+
+use crate::apply::{Refused, fault_of, server_side_apply};
+use crate::cache::Watched;
+use crate::context::Context;
+
+/// Deletion of an object without dependents ends at once; longer means that a finalizer holds it.
+const GONE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Makes an object anew. `why` is what the API server said.
+///
+/// # Errors
+/// When the object is to be retained, or the API server refuses.
+pub async fn replace(
+    cx: &Context,
+    api: &Api<Watched>,
+    plugin: &PluginName,
+    child: &DesiredChild,
+    why: &str,
+) -> Result<(), Fault> {
+    if child.policy != Policy::Delete {
+        let message = format!("{} is retained, so it is not made anew; the change is refused: {why}", child.key);
+        return Err(Fault::new(Blame::Spec, "Immutable", message));
+    }
+    let what = format!("failed to replace {}", child.key);
+    let live = api.get(&child.key.name).await.map_err(|error| fault_of(&error, &what))?.object;
+    let orphans = child.key.kind.kind.as_ref() == "StatefulSet";
+    if orphans {
+        grow_claims(cx, child, &live).await?;
+    }
+    cx.leader.check()?;
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: live["metadata"]["uid"].as_str().map(ToString::to_string),
+            resource_version: None,
+        }),
+        propagation_policy: Some(if orphans { PropagationPolicy::Orphan } else { PropagationPolicy::Background }),
+        ..DeleteParams::default()
+    };
+    let answer = api.delete(&child.key.name, &params).await;
+    cx.metrics.write("replace", answer.is_ok());
+    answer.map_err(|error| fault_of(&error, &what))?;
+    let name = child.key.name.to_string();
+    let gone = kube::runtime::wait::await_condition(api.clone(), &name, |object: Option<&Watched>| object.is_none());
+    if timeout(GONE_WITHIN, gone).await.is_err() {
+        return Err(Fault::new(
+            Blame::Cluster,
+            "Terminating",
+            format!("{} is being deleted to be made anew", child.key),
+        ));
+    }
+    match server_side_apply(cx, api, plugin, child).await {
+        Ok(()) => Ok(()),
+        Err(Refused::Immutable(why)) => Err(Fault::new(Blame::Cluster, "Immutable", format!("{what}: {why}"))),
+        Err(Refused::Fault(fault)) => Err(fault),
+    }
+}
+
+/// Patches the claims of a StatefulSet's pods up to the size that the new template asks for.
+async fn grow_claims(cx: &Context, child: &DesiredChild, live: &Value) -> Result<(), Fault> {
+    let claims = Api::<PersistentVolumeClaim>::namespaced(cx.hub.client.clone(), &child.key.namespace);
+    let replicas = live["spec"]["replicas"].as_i64().unwrap_or(1);
+    for template in child.object["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten() {
+        let size = &template["spec"]["resources"]["requests"]["storage"];
+        let Some(template_name) = template["metadata"]["name"].as_str() else { continue };
+        let before = live["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten();
+        let before = before
+            .filter(|old| old["metadata"]["name"] == template_name)
+            .map(|old| &old["spec"]["resources"]["requests"]["storage"]);
+        if before.into_iter().all(|old| old == size) {
+            continue;
+        }
+        for ordinal in 0..replicas {
+            let name = format!("{template_name}-{}-{ordinal}", child.key.name);
+            let patch = json!({"spec": {"resources": {"requests": {"storage": size}}}});
+            cx.leader.check()?;
+            match claims.patch(&name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+                Ok(_) => info!(claim = name, %size, "grew"),
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                Err(error) => {
+                    let fault = fault_of(&error, &format!("failed to change the size of claim {name} to {size}"));
+                    return Err(Fault::new(Blame::Spec, "ClaimNotResized", fault.message));
+                }
+            }
+        }
+    }
+    Ok(())
+}

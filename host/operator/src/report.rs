@@ -1,0 +1,149 @@
+//! What the user sees: status and events.
+
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use opstack_core::answer::{Condition, Event, Phases};
+use opstack_core::blame::Fault;
+use opstack_core::conditions::{self, Standing};
+use opstack_core::ids::{Gvk, ObjectKey};
+use opstack_core::status;
+use serde_json::{Value, json};
+use tracing::warn;
+
+use crate::apply::{api_of, fault_of};
+use crate::context::Context;
+
+/// An object about which something is reported.
+pub struct Subject<'a> {
+    /// Which.
+    pub key: &'a ObjectKey,
+    /// Version in which its status is written.
+    pub gvk: &'a Gvk,
+    /// The object as observed.
+    pub object: &'a Value,
+    /// Field manager of the status.
+    pub manager: &'a str,
+}
+
+/// What is reported.
+pub struct Report<'a> {
+    /// Where it stands.
+    pub standing: &'a Standing,
+    /// The plugin's own status and conditions, where it spoke.
+    pub plugin: Option<(&'a Value, &'a [Condition])>,
+    /// Words for `status.phase`.
+    pub phases: Option<&'a Phases>,
+    /// Digest of the baseline.
+    pub applied: Option<&'a str>,
+}
+
+/// Writes the status if it changed by more than time. True if it did.
+///
+/// # Errors
+/// What the API server says; an object that is gone is no error.
+pub async fn report(cx: &Context, subject: &Subject<'_>, report: &Report<'_>) -> Result<bool, Fault> {
+    let mut conditions = conditions::of_standing(report.standing);
+    if let Some((_, own)) = report.plugin {
+        conditions.extend(own.iter().filter(|condition| !conditions::is_host(&condition.name)).cloned());
+    }
+    let now = now();
+    let previous = &subject.object["status"];
+    let phase = match (report.plugin, report.standing, report.phases) {
+        (None, Standing::Waiting(_), Some(phases)) => Some(phases.waiting.as_str()),
+        (None, Standing::Invalid(_) | Standing::Faulty { .. }, Some(phases)) => Some(phases.error.as_str()),
+        _ => None,
+    };
+    let next = status::next(
+        previous,
+        &status::Report {
+            plugin: report.plugin.map(|(status, _)| status),
+            conditions: &conditions,
+            phase,
+            applied: report.applied,
+            generation: subject.object["metadata"]["generation"].as_i64().unwrap_or(0),
+            now: &now,
+        },
+    );
+    let Some(next) = next else { return Ok(false) };
+    write(cx, subject, next).await?;
+    Ok(true)
+}
+
+/// Writes a status as it is.
+///
+/// # Errors
+/// What the API server says; an object that is gone is no error.
+pub async fn write(cx: &Context, subject: &Subject<'_>, status: Value) -> Result<(), Fault> {
+    cx.leader.check()?;
+    let patch = json!({
+        "apiVersion": subject.gvk.api_version(),
+        "kind": subject.gvk.group_kind.kind.as_ref(),
+        "metadata": {"name": subject.key.name.as_ref(), "uid": subject.object["metadata"]["uid"]},
+        "status": status,
+    });
+    let api = match subject.key.namespace.as_ref() {
+        "" => {
+            let served = cx.hub.kinds.get(subject.gvk);
+            served.map(|served| Api::all_with(cx.hub.client.clone(), &served.resource))
+        }
+        namespace => Some(api_of(cx, subject.gvk, namespace)?),
+    };
+    let Some(api) = api else { return Ok(()) };
+    let params = PatchParams::apply(subject.manager).force();
+    let answer = api.patch_status(&subject.key.name, &params, &Patch::Apply(&patch)).await;
+    cx.metrics.write("status", answer.is_ok());
+    match answer {
+        Ok(written) => {
+            cx.hub.learn(&subject.key.kind, written.object);
+            Ok(())
+        }
+        Err(kube::Error::Api(refused)) if refused.code == 404 => Ok(()),
+        Err(error) => Err(fault_of(&error, &format!("failed to write the status of {}", subject.key))),
+    }
+}
+
+/// The time for conditions: RFC 3339, in seconds.
+pub fn now() -> String {
+    Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default().to_string()
+}
+
+/// Writes events on an object. They are for people: a failure is logged and nothing more.
+pub async fn events(cx: &Context, subject: &Subject<'_>, events: &[Event]) {
+    let namespace = if subject.key.namespace.is_empty() { "default" } else { &subject.key.namespace };
+    let api = Api::<k8s_openapi::api::core::v1::Event>::namespaced(cx.hub.client.clone(), namespace);
+    for event in events {
+        let now = Timestamp::now();
+        // One name for equal events of one generation: told once, however often it is found.
+        let fingerprint = opstack_core::hash::of_parts([
+            subject.object["metadata"]["uid"].as_str().unwrap_or_default(),
+            &subject.object["metadata"]["generation"].to_string(),
+            &event.reason,
+            &event.message,
+        ]);
+        let object = json!({
+            "metadata": {"name": format!("{}.{}", subject.key.name, fingerprint.get(..16).unwrap_or_default()), "namespace": namespace},
+            "involvedObject": {
+                "apiVersion": subject.gvk.api_version(),
+                "kind": subject.gvk.group_kind.kind.as_ref(),
+                "namespace": subject.key.namespace.as_ref(),
+                "name": subject.key.name.as_ref(),
+                "uid": subject.object["metadata"]["uid"],
+            },
+            "type": if event.warning { "Warning" } else { "Normal" },
+            "reason": event.reason,
+            "message": event.message.chars().take(1000).collect::<String>(),
+            "source": {"component": "opstack"},
+            "reportingComponent": "opstack",
+            "reportingInstance": "opstack",
+            "firstTimestamp": now.to_string(),
+            "lastTimestamp": now.to_string(),
+            "count": 1,
+        });
+        let Ok(object) = serde_json::from_value(object) else { continue };
+        match api.create(&PostParams::default(), &object).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) if status.code == 409 || status.code == 404 => {}
+            Err(error) => warn!(%error, object = %subject.key, "failed to write an event"),
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Wiring: from settings to a running operator.
+//!
+//! A standby does all of it but write: its watches run, its plugins are compiled, its queues fill; it only waits for the Lease.
+
+use anyhow::Context as _;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Api, ApiResource, Patch, PatchParams, PostParams};
+use kube::core::GroupVersionKind;
+use kube::{Client, Config};
+use opstack_core::answer::Facts as ClusterFacts;
+use opstack_core::hash;
+use opstack_core::ids::ObjectKey;
+use opstack_core::requeue::Requeue;
+use opstack_engine::{Engine, EngineConfig};
+use rand::TryRngCore;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::admin::Admin;
+use crate::cache::facts::Facts;
+use crate::cache::{Keep, Watched};
+use crate::chain::Chain;
+use crate::cli::offline;
+use crate::cli::run::Args;
+use crate::context::Context;
+use crate::controller::Controllers;
+use crate::hub::{Hub, Wake};
+use crate::kinds::Kinds;
+use crate::leader::{self, Leader};
+use crate::plugins::loader::{self, Loader};
+use crate::plugins::{Registry, crd, object};
+use crate::queue::Queue;
+use crate::telemetry;
+
+/// Runs the operator until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When it can't start: no cluster, no right to read, a bad setting.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let _guard = telemetry::start(&args.log)?;
+    install_crypto();
+    let listener = TcpListener::bind(args.server.listen)
+        .await
+        .with_context(|| format!("--listen {}: failed to listen", args.server.listen))?;
+    info!(address = %listener.local_addr()?, "serving /healthz, /readyz and /metrics");
+    let client = client().await?;
+    let stop = stop_signal()?;
+    let operator = Operator::new(&args, client, stop.clone()).await?;
+    operator.run(args, listener).await
+}
+
+/// Chooses the cryptography of TLS for the process.
+pub fn install_crypto() {
+    // Fails only if it was chosen before, by the same choice.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+async fn client() -> anyhow::Result<Client> {
+    let mut config = Config::infer().await.context("failed to find a cluster: set KUBECONFIG, or run inside one")?;
+    let agent = http::HeaderValue::from_static(concat!("opstack/", env!("CARGO_PKG_VERSION")));
+    config.headers.push((http::header::USER_AGENT, agent));
+    Client::try_from(config).context("failed to make a client of the cluster")
+}
+
+fn stop_signal() -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let token = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        info!("stopping: finishing the work at hand");
+        token.cancel();
+    });
+    Ok(stop)
+}
+
+struct Operator {
+    cx: Arc<Context>,
+    controllers: Arc<Controllers>,
+    loader: Arc<Loader>,
+    plugins_seen: watch::Sender<bool>,
+    stop: CancellationToken,
+}
+
+impl Operator {
+    async fn new(args: &Args, client: Client, stop: CancellationToken) -> anyhow::Result<Self> {
+        let kinds = Arc::new(Kinds::default());
+        kinds.refresh(&client).await.context("failed to ask the API server what it serves")?;
+        let facts = Facts::keyed(fingerprint_key(&client, &args.namespace).await?);
+        let config =
+            EngineConfig { cache_dir: args.cache_dir.clone().or_else(offline::cache_dir), ..EngineConfig::default() };
+        let engine = Engine::new(config).context("failed to start the WebAssembly engine")?;
+        let cluster = ClusterFacts {
+            cluster_domain: args.cluster_domain.clone(),
+            operator_namespace: args.namespace.clone(),
+            host_version: env!("CARGO_PKG_VERSION").into(),
+            api_groups: kinds.groups().into_iter().collect(),
+            host_image: args.image.clone(),
+        };
+        let leader = Arc::new(leader(args));
+        let hub = Hub::new(client.clone(), kinds, facts);
+        let cx = Arc::new(Context {
+            chain: Chain::new(hub.clone(), leader.clone(), &args.cluster_domain),
+            hub,
+            registry: Arc::new(Registry::default()),
+            leader,
+            metrics: Arc::default(),
+            facts: Arc::new(cluster),
+            baselines: Default::default(),
+        });
+        let plugins_seen = watch::Sender::new(false);
+        let controllers = Controllers::new(cx.clone(), args.concurrency.max(1), plugins_seen.subscribe(), stop.clone());
+        let loader = Arc::new(Loader::new(cx.clone(), controllers.clone(), engine));
+        Ok(Self { cx, controllers, loader, plugins_seen, stop })
+    }
+
+    async fn run(self, args: Args, listener: TcpListener) -> anyhow::Result<()> {
+        let operator = Arc::new(self);
+        let admin = Admin::new(operator.cx.clone(), operator.plugins_seen.subscribe());
+        let server = tokio::spawn(admin.clone().serve(listener, operator.stop.clone()));
+        tokio::spawn({
+            let (client, stop) = (operator.cx.hub.client.clone(), operator.stop.clone());
+            async move { admin.ping(client, stop).await }
+        });
+        let lease = args.leader.leader_elect.then(|| {
+            let (cx, stop) = (operator.cx.clone(), CancellationToken::new());
+            let handle = tokio::spawn({
+                let stop = stop.clone();
+                async move { cx.leader.run(cx.hub.client.clone(), stop).await }
+            });
+            (handle, stop)
+        });
+        tokio::spawn(operator.clone().follow_crds());
+        tokio::spawn(operator.clone().lead());
+        tokio::spawn(operator.clone().follow_plugins(args.plugins));
+        operator.stop.cancelled().await;
+        operator.controllers.drained().await;
+        if let Some((handle, stop)) = lease {
+            // Given back last: until the work at hand was done, it was ours.
+            stop.cancel();
+            handle.await.context("failed to give the lease back")?;
+        }
+        server.await.context("the admin server ended")??;
+        Ok(())
+    }
+
+    /// What only a leader does: installs the operator's own kind, and those of plugins that were loaded on standby.
+    async fn lead(self: Arc<Self>) {
+        let mut terms = self.cx.leader.subscribe();
+        loop {
+            if terms.wait_for(Option::is_some).await.is_err() {
+                return;
+            }
+            while let Err(error) = install_own(&self.cx.hub.client).await {
+                warn!(%error, "failed to install the CustomResourceDefinition of Plugin; trying again");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            self.loader.install_all().await;
+            self.watch_plugins().await;
+            if terms.wait_for(Option::is_none).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Follows the CustomResourceDefinitions of plugins.
+    async fn follow_crds(self: Arc<Self>) {
+        let queue = Arc::new(Queue::default());
+        let gvk = crd::gvk();
+        self.cx.hub.serve(gvk.group_kind.clone(), queue.clone(), Wake::OnAny);
+        self.cx.hub.need(&gvk, Keep { body: true, status: false });
+        loop {
+            let key = queue.next().await;
+            let served = self.cx.hub.cache.get(&key).and_then(|entry| crd::served(&entry.parsed()));
+            let mut requeue = Requeue::Await;
+            if let Some(served) = served
+                && self.cx.hub.kinds.get(&served.gvk).is_none()
+            {
+                if let Err(error) = self.cx.hub.kinds.refresh(&self.cx.hub.client).await {
+                    warn!(%error, "failed to ask the API server what it serves");
+                }
+                if self.cx.hub.kinds.get(&served.gvk).is_none() {
+                    // Established, and not yet in the discovery document.
+                    requeue = Requeue::Backoff;
+                }
+            }
+            if requeue == Requeue::Await {
+                self.controllers.consider(&key);
+                self.controllers.watch_again();
+                self.cx.hub.notify();
+            }
+            queue.done(key, requeue, rand::random());
+        }
+    }
+
+    async fn watch_plugins(&self) {
+        let gvk = loader::gvk();
+        while self.cx.hub.kinds.get(&gvk).is_none() && !self.stop.is_cancelled() {
+            if let Err(error) = self.cx.hub.kinds.refresh(&self.cx.hub.client).await {
+                warn!(%error, "failed to ask the API server what it serves");
+            }
+            if self.cx.hub.kinds.get(&gvk).is_none() {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+        self.cx.hub.need(&gvk, Keep { body: true, status: false });
+        self.cx.hub.need(&opstack_core::ids::Gvk::new("", "v1", "ConfigMap"), Keep::default());
+    }
+
+    /// Follows Plugin objects; the first pass over them opens the gate for all reconciles.
+    async fn follow_plugins(self: Arc<Self>, dir: Option<std::path::PathBuf>) {
+        let queue = Arc::new(Queue::default());
+        let gvk = loader::gvk();
+        self.cx.hub.serve(gvk.group_kind.clone(), queue.clone(), Wake::OnIntent);
+        if self.cx.hub.kinds.get(&gvk).is_some() {
+            self.watch_plugins().await;
+        } else {
+            // The leader installs the kind; a standby sees it then.
+            self.watch_plugins().await;
+        }
+        let config_maps = opstack_core::ids::GroupKind::new("", "ConfigMap");
+        self.cx.hub.listed(&[gvk.group_kind.clone(), config_maps]).await;
+        if let Some(dir) = dir {
+            self.loader.load_dir(&dir).await;
+        }
+        for key in self.cx.hub.cache.keys(&gvk.group_kind) {
+            let requeue = self.loader.reconcile(&key).await;
+            if requeue == Requeue::Backoff {
+                queue.add_after(key, Duration::from_secs(1));
+            }
+        }
+        self.loader.established().await;
+        self.plugins_seen.send_replace(true);
+        info!("plugins are loaded");
+        loop {
+            let key: ObjectKey = queue.next().await;
+            let requeue = self.loader.reconcile(&key).await;
+            queue.done(key, requeue, rand::random());
+        }
+    }
+}
+
+fn leader(args: &Args) -> Leader {
+    let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_string();
+    let config = leader::Config {
+        namespace: args.namespace.clone(),
+        name: "opstack-leader".into(),
+        // Two processes of one host, or of one pod after a restart, are two holders.
+        identity: format!("{}_{:08x}", args.leader.identity.clone().unwrap_or_else(host), rand::random::<u32>()),
+        duration: args.leader.lease_duration,
+    };
+    if args.leader.leader_elect { Leader::new(config) } else { Leader::alone(config) }
+}
+
+/// Installs the kind Plugin, unless it is there as it should be.
+async fn install_own(client: &Client) -> anyhow::Result<()> {
+    let mut own: Value = serde_norway::from_str(object::CRD)?;
+    let hash = hash::of_json(&own);
+    own["metadata"]["annotations"] = json!({"opstack.optimism.io/desired": hash});
+    let name = own["metadata"]["name"].as_str().unwrap_or_default().to_string();
+    let gvk = GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
+    let api =
+        Api::<Watched>::all_with(client.clone(), &ApiResource::from_gvk_with_plural(&gvk, "customresourcedefinitions"));
+    let live = api.get_opt(&name).await?;
+    if live.is_some_and(|live| live.object["metadata"]["annotations"]["opstack.optimism.io/desired"] == hash.as_str()) {
+        return Ok(());
+    }
+    api.patch(&name, &PatchParams::apply("opstack/host").force(), &Patch::Apply(&own)).await?;
+    Ok(())
+}
+
+/// Key of the fingerprints: made once, so that they outlive the process and tell nothing to who does not have it.
+async fn fingerprint_key(client: &Client, namespace: &str) -> anyhow::Result<[u8; 32]> {
+    const NAME: &str = "opstack-fingerprint";
+    let api = Api::<Secret>::namespaced(client.clone(), namespace);
+    let what = || format!("failed to get the Secret {namespace}/{NAME} (does the namespace exist?)");
+    for _ in 0..3 {
+        if let Some(secret) = api.get_opt(NAME).await.with_context(what)? {
+            let value = secret.data.and_then(|mut data| data.remove("key")).map(|value| value.0).unwrap_or_default();
+            return <[u8; 32]>::try_from(value).map_err(|_| {
+                anyhow::anyhow!(
+                    "the Secret {namespace}/{NAME} holds no 32-byte value under `key`; delete it to have it made anew"
+                )
+            });
+        }
+        let mut key = [0u8; 32];
+        rand::rngs::OsRng.try_fill_bytes(&mut key).context("failed to get random bytes")?;
+        let secret: Secret = serde_json::from_value(json!({
+            "metadata": {"name": NAME, "namespace": namespace},
+            "type": "Opaque",
+            "data": {"key": k8s_openapi::ByteString(key.to_vec())},
+        }))?;
+        match api.create(&PostParams::default(), &secret).await {
+            Ok(_) => return Ok(key),
+            // Another replica was faster.
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
+            Err(error) => return Err(error).with_context(what),
+        }
+    }
+    anyhow::bail!(what())
+}

@@ -1,0 +1,125 @@
+//! Secrets that the host generates: once, and never again.
+
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use opstack_core::answer::{GeneratedSecret, Recipe};
+use opstack_core::blame::{Blame, Fault};
+use opstack_core::ids::{GroupKind, OWNER_ANNOTATION, ObjectKey, POLICY_ANNOTATION, PluginName};
+use rand::TryRngCore;
+use rand::rngs::OsRng;
+use serde_json::{Map, Value, json};
+use tracing::info;
+
+use crate::apply::fault_of;
+use crate::cache::Watched;
+use crate::context::Context;
+
+/// Makes what is missing of the given Secrets. True if anything was made.
+///
+/// # Errors
+/// When a Secret is asked for outside the owner's namespace, or the API server refuses.
+pub async fn ensure(
+    cx: &Context,
+    owner: &ObjectKey,
+    plugin: &PluginName,
+    secrets: &[GeneratedSecret],
+) -> Result<bool, Fault> {
+    let mut made = false;
+    for secret in secrets {
+        if secret.namespace != *owner.namespace {
+            let message = format!(
+                "the generated Secret {} is in the namespace {:?} and not in its owner's",
+                secret.name, secret.namespace
+            );
+            return Err(Fault::plugin("OtherNamespace", message));
+        }
+        made |= ensure_one(cx, owner, plugin, secret).await?;
+    }
+    Ok(made)
+}
+
+async fn ensure_one(
+    cx: &Context,
+    owner: &ObjectKey,
+    plugin: &PluginName,
+    secret: &GeneratedSecret,
+) -> Result<bool, Fault> {
+    let kind = GroupKind::new("", "Secret");
+    let key = ObjectKey::new(kind.clone(), &secret.namespace, &secret.name);
+    let known = cx.hub.cache.get(&key);
+    let facts = known.as_ref().map(|entry| entry.parsed()["facts"].clone()).unwrap_or(Value::Null);
+    let missing: Vec<_> = secret.entries.iter().filter(|(entry, _)| facts[entry.as_str()].is_null()).collect();
+    if known.is_some() && missing.is_empty() {
+        return Ok(false);
+    }
+    let mut data = Map::new();
+    for (entry, recipe) in missing {
+        data.insert(entry.clone(), generate(*recipe)?.into());
+    }
+    cx.leader.check()?;
+    let gvk = opstack_core::ids::Gvk::new("", "v1", "Secret");
+    let api = crate::apply::api_of(cx, &gvk, &secret.namespace)?;
+    let answer = match known {
+        None => create(&api, owner, plugin, secret, data).await,
+        // Keys that are there stay: a merge touches only what it names.
+        Some(entry) => {
+            let version = entry.resource_version.to_string();
+            let patch = json!({"metadata": {"resourceVersion": version}, "stringData": data});
+            api.patch(&secret.name, &PatchParams::default(), &Patch::Merge(patch)).await
+        }
+    };
+    cx.metrics.write("secret", answer.is_ok());
+    match answer {
+        Ok(made) => {
+            info!(secret = %key, "generated");
+            cx.hub.learn(&kind, made.object);
+            Ok(true)
+        }
+        // Somebody was faster; the watch will tell, and then the keys are there.
+        Err(kube::Error::Api(status)) if status.code == 409 => {
+            Err(Fault::new(Blame::Cluster, "Conflict", format!("{key} changed while it was made")))
+        }
+        Err(error) => Err(fault_of(&error, &format!("failed to make {key}"))),
+    }
+}
+
+async fn create(
+    api: &Api<Watched>,
+    owner: &ObjectKey,
+    plugin: &PluginName,
+    secret: &GeneratedSecret,
+    data: Map<String, Value>,
+) -> Result<Watched, kube::Error> {
+    let labels: Map<_, _> =
+        secret.labels.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
+    let object = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "Opaque",
+        "metadata": {
+            "name": secret.name,
+            "namespace": secret.namespace,
+            "labels": labels,
+            // No owner reference: whoever deletes the owner may want the identity back.
+            "annotations": {OWNER_ANNOTATION: owner.to_string(), POLICY_ANNOTATION: "retain"},
+        },
+        "stringData": data,
+    });
+    let params = PostParams { field_manager: Some(plugin.field_manager()), ..PostParams::default() };
+    let body = serde_json::to_vec(&object).map_err(kube::Error::SerdeError)?;
+    let request =
+        kube::core::Request::new(api.resource_url()).create(&params, body).map_err(kube::Error::BuildRequest)?;
+    api.clone().into_client().request::<Watched>(request).await
+}
+
+fn generate(recipe: Recipe) -> Result<String, Fault> {
+    loop {
+        let mut bytes = [0u8; 32];
+        OsRng
+            .try_fill_bytes(&mut bytes)
+            .map_err(|error| Fault::new(Blame::Host, "NoRandomness", format!("failed to get random bytes: {error}")))?;
+        // All but one in 2^128 are valid keys.
+        if recipe == Recipe::Hex32 || k256::SecretKey::from_slice(&bytes).is_ok() {
+            return Ok(hex::encode(bytes));
+        }
+    }
+}

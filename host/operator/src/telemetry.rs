@@ -1,0 +1,55 @@
+//! Logs and traces.
+
+use anyhow::Context as _;
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_otlp::WithExportConfig;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+use crate::cli::run::{LogArgs, LogFormat};
+
+/// Sends the last spans when it is dropped.
+pub struct Guard(Option<SdkTracerProvider>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.0.as_ref().map(SdkTracerProvider::shutdown) {
+            eprintln!("opstack: failed to send the last traces: {error}");
+        }
+    }
+}
+
+/// Starts logging to standard error, and tracing if there is somewhere to send traces.
+///
+/// # Errors
+/// When the filter or the endpoint is no good.
+pub fn start(args: &LogArgs) -> anyhow::Result<Guard> {
+    let filter = EnvFilter::try_new(&args.log_filter).with_context(|| {
+        format!("--log-filter {:?}: use LEVEL or TARGET=LEVEL, separated by commas", args.log_filter)
+    })?;
+    let lines = match args.log_format {
+        LogFormat::Text => fmt::layer().with_writer(std::io::stderr).boxed(),
+        LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).boxed(),
+    };
+    let provider = args.otlp_endpoint.as_deref().map(provider).transpose()?;
+    let traces =
+        provider.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("opstack")));
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
+        .with(traces)
+        .try_init()
+        .context("failed to start logging")?;
+    Ok(Guard(provider))
+}
+
+fn provider(endpoint: &str) -> anyhow::Result<SdkTracerProvider> {
+    let exporter = opentelemetry_otlp::SpanExporter::builder()
+        .with_http()
+        .with_endpoint(endpoint)
+        .build()
+        .with_context(|| format!("--otlp-endpoint {endpoint:?}"))?;
+    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).build())
+}
