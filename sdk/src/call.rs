@@ -9,6 +9,14 @@ use crate::object::Object;
 use crate::wire::{execution_client, types, workload};
 use crate::workload::Workload;
 
+/// Lets a panic say why before the guest traps.
+fn explain_panics() {
+    #[cfg(target_arch = "wasm32")]
+    std::panic::set_hook(Box::new(|info| {
+        crate::wire::log::write(crate::wire::log::Level::Error, &info.to_string());
+    }));
+}
+
 /// The component that `register_workload!` exports.
 pub struct WorkloadGuest<W>(PhantomData<W>);
 
@@ -18,10 +26,12 @@ impl<W: Workload> workload::Guest for WorkloadGuest<W> {
     }
 
     fn reconcile(input: workload::Request) -> Result<workload::Response, types::Failure> {
+        explain_panics();
         reconcile::<W>(&Imports, input).map_err(Into::into)
     }
 
     fn finalize(input: workload::Request) -> Result<Finalized, types::Failure> {
+        explain_panics();
         finalize::<W>(&Imports, input).map_err(Into::into)
     }
 }
@@ -69,6 +79,7 @@ impl<C: ExecutionClient> execution_client::Guest for ClientGuest<C> {
     }
 
     fn render(request: String) -> Result<String, types::Failure> {
+        explain_panics();
         render_client::<C>(&request).map_err(Into::into)
     }
 }
