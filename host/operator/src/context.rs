@@ -49,6 +49,11 @@ impl Baselines {
         self.lock().insert(owner.clone(), baseline);
     }
 
+    /// Forgets everything: another replica has written since.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
     /// Forgets an owner that is gone.
     pub fn forget(&self, owner: &ObjectKey) {
         self.lock().remove(owner);

@@ -4,7 +4,7 @@
 
 use opstack_core::ids::{GroupKind, Gvk, ObjectKey, PluginName};
 use rand::Rng;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -58,7 +58,7 @@ impl Controllers {
 
     fn start(self: &Arc<Self>, served: ServedKind) {
         let kind = served.gvk.group_kind.clone();
-        self.watch_kinds(&served);
+        self.watch_all([served.clone()]);
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if running.get(&kind).is_some_and(|known| *known.served == served) {
             return;
@@ -82,11 +82,19 @@ impl Controllers {
         running.insert(kind, controller);
     }
 
-    /// Watches all that the objects of a kind are made of and look at.
-    pub fn watch_kinds(&self, served: &ServedKind) {
-        self.cx.hub.need(&served.gvk, Keep { body: true, status: true });
-        served.owns.iter().for_each(|kind| self.cx.hub.need(kind, Keep { body: false, status: true }));
-        served.reads.iter().for_each(|kind| self.cx.hub.need(kind, Keep { body: true, status: false }));
+    /// Watches all that the objects of some kinds are made of and look at; each once, with all that is to be kept of it.
+    pub fn watch_all(&self, kinds: impl IntoIterator<Item = ServedKind>) {
+        let mut needs: BTreeMap<Gvk, Keep> = BTreeMap::new();
+        for served in kinds {
+            let mut need = |kind: &Gvk, keep: Keep| {
+                let known = needs.entry(kind.clone()).or_default();
+                *known = known.or(keep);
+            };
+            need(&served.gvk, Keep { body: true, status: true });
+            served.owns.iter().for_each(|kind| need(kind, Keep { body: false, status: true }));
+            served.reads.iter().for_each(|kind| need(kind, Keep { body: true, status: false }));
+        }
+        needs.iter().for_each(|(kind, keep)| self.cx.hub.need(kind, *keep));
     }
 
     fn stop_by_crd(&self, crd: &str) {
@@ -126,11 +134,11 @@ impl Controllers {
 
     /// Watches kinds that were not served when they were first asked for.
     pub fn watch_again(&self) {
-        let all: Vec<_> = {
+        let all: Vec<ServedKind> = {
             let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-            running.values().map(|controller| controller.served.clone()).collect()
+            running.values().map(|controller| controller.served.as_ref().clone()).collect()
         };
-        all.iter().for_each(|served| self.watch_kinds(served));
+        self.watch_all(all);
     }
 
     /// Waits until the work at hand is done.

@@ -153,14 +153,14 @@ async fn carry_out(
     let baseline = cx
         .baselines
         .get(key)
-        .unwrap_or_else(|| Baseline::recover(&live, &manager, object["status"][status::APPLIED].as_str()));
+        .unwrap_or_else(|| Baseline::recover(&only(&live, desired), &manager, object["status"][status::APPLIED].as_str()));
     let plan = plan::plan(key, &serving.name, desired, &live, &baseline)?;
     if !plan.is_empty() {
         info!(writes = plan.waves.iter().map(Vec::len).sum::<usize>(), "applying");
         apply::apply(cx, &serving.name, desired, &plan).await?;
     }
     let live = cx.hub.cache.inventory(key, wanted());
-    let baseline = Baseline::of(&live, &manager);
+    let baseline = Baseline::of(&only(&live, desired), &manager);
     let digest = baseline.digest();
     cx.baselines.set(key, baseline);
     let standing = match plan.leaving.first() {
@@ -170,6 +170,12 @@ async fn carry_out(
         None => standing_of_children(desired, &live),
     };
     Ok((standing, digest, !plan.is_empty()))
+}
+
+/// What of the inventory is wanted: a child on its way out must not count in the baseline.
+fn only(live: &Inventory, desired: &Desired) -> Inventory {
+    let wanted = desired.children.iter().filter_map(|child| live.get_key_value(&child.key));
+    wanted.map(|(key, live)| (key.clone(), live.clone())).collect()
 }
 
 fn standing_of_children(desired: &Desired, live: &Inventory) -> Standing {

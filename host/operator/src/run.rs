@@ -163,9 +163,12 @@ impl Operator {
             }
             self.loader.install_all().await;
             self.watch_plugins().await;
+            // Their statuses are the leader's to write.
+            self.cx.hub.cache.keys(&loader::gvk().group_kind).iter().for_each(|key| self.cx.hub.wake(key));
             if terms.wait_for(Option::is_none).await.is_err() {
                 return;
             }
+            self.cx.baselines.clear();
         }
     }
 
@@ -175,6 +178,8 @@ impl Operator {
         let gvk = crd::gvk();
         self.cx.hub.serve(gvk.group_kind.clone(), queue.clone(), Wake::OnAny);
         self.cx.hub.need(&gvk, Keep { body: true, status: false });
+        self.cx.hub.listed(std::slice::from_ref(&gvk.group_kind)).await;
+        self.controllers.watch_all(self.cx.hub.cache.list(&gvk.group_kind, None).iter().filter_map(|crd| crd::served(&crd.parsed())));
         loop {
             let key = queue.next().await;
             let served = self.cx.hub.cache.get(&key).and_then(|entry| crd::served(&entry.parsed()));
@@ -210,7 +215,7 @@ impl Operator {
             }
         }
         self.cx.hub.need(&gvk, Keep { body: true, status: false });
-        self.cx.hub.need(&opstack_core::ids::Gvk::new("", "v1", "ConfigMap"), Keep::default());
+        self.cx.hub.need(&opstack_core::ids::Gvk::new("", "v1", "ConfigMap"), Keep { body: true, status: true });
     }
 
     /// Follows Plugin objects; the first pass over them opens the gate for all reconciles.
@@ -218,12 +223,8 @@ impl Operator {
         let queue = Arc::new(Queue::default());
         let gvk = loader::gvk();
         self.cx.hub.serve(gvk.group_kind.clone(), queue.clone(), Wake::OnIntent);
-        if self.cx.hub.kinds.get(&gvk).is_some() {
-            self.watch_plugins().await;
-        } else {
-            // The leader installs the kind; a standby sees it then.
-            self.watch_plugins().await;
-        }
+        // A leader installs the kind; a standby sees it then.
+        self.watch_plugins().await;
         let config_maps = opstack_core::ids::GroupKind::new("", "ConfigMap");
         self.cx.hub.listed(&[gvk.group_kind.clone(), config_maps]).await;
         if let Some(dir) = dir {

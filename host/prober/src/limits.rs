@@ -8,6 +8,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Endpoints that let a question time out share this part of all slots until they answer, so that however many of them
 /// hang, the others find a slot.
 const SUSPECTS: usize = 4;
+/// When so many endpoints are known, those in which nobody is are forgotten.
+const MANY_LANES: usize = 1024;
 
 /// Slots for questions in flight.
 pub(crate) struct Limits {
@@ -54,8 +56,10 @@ impl Limits {
         if let Some(lane) = lanes.get(&origin) {
             return lane.clone();
         }
-        // Pods come and go; a new one is the occasion to forget the lanes that nobody is in.
-        lanes.retain(|_, lane| Arc::strong_count(lane) > 1 || lane.suspect.load(Ordering::Relaxed));
+        if lanes.len() >= MANY_LANES {
+            // Pods come and go. Who is forgotten here is trusted again, once.
+            lanes.retain(|_, lane| Arc::strong_count(lane) > 1);
+        }
         let slots = Arc::new(Semaphore::new(self.per_endpoint));
         let lane = Arc::new(Lane { slots, suspect: AtomicBool::new(false) });
         lanes.insert(origin, lane.clone());

@@ -109,6 +109,7 @@ impl Watch {
         let config = match kind.kind.as_ref() {
             // Helm keeps whole releases in Secrets; nobody refers to those.
             "Secret" if kind.group.is_empty() => config.fields("type!=helm.sh/release.v1"),
+            "CustomResourceDefinition" => config.labels(crate::plugins::crd::PLUGIN_LABEL),
             _ => config,
         };
         let stream = watcher(api, config).default_backoff();

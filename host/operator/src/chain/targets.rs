@@ -1,0 +1,240 @@
+//! Where targets are, now: from names where names suffice, from the API server where they don't.
+//!
+//! Pods are not watched for this: a cluster has many, and most have nothing to be asked. They are listed by the selector of their
+//! workload, and again when the workload changes, which it does whenever one of its pods comes, goes or becomes ready. The
+//! workload is a child of ours, so its changes are in the cache anyway. A plugin without such targets costs nothing.
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::Client;
+use kube::api::{Api, ListParams};
+use kube::core::Selector;
+use opstack_core::ids::ObjectKey;
+use opstack_core::probe::{SecretKey, Target};
+use opstack_prober::{Endpoint, EndpointUrl, Resolve};
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+use crate::hub::Hub;
+
+/// Listed pods serve so long at most, even if their workload doesn't change.
+const RELIST_AFTER: Duration = Duration::from_secs(30);
+/// Workloads that nobody asked about for so long are forgotten.
+const FORGET_AFTER: Duration = Duration::from_secs(600);
+
+/// Finds targets in the cluster.
+pub struct Targets {
+    hub: Arc<Hub>,
+    cluster_domain: String,
+    listed: Mutex<HashMap<ObjectKey, Listed>>,
+}
+
+/// Pods of a workload, as listed.
+#[derive(Clone)]
+struct Listed {
+    at: Instant,
+    /// Version of the workload in the cache at that time.
+    version: Option<u64>,
+    pods: Arc<[Address]>,
+}
+
+/// A running pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Address {
+    pod: String,
+    ip: IpAddr,
+}
+
+impl Targets {
+    /// Of this cluster.
+    pub fn new(hub: Arc<Hub>, cluster_domain: &str) -> Self {
+        Self { hub, cluster_domain: cluster_domain.into(), listed: Mutex::default() }
+    }
+
+    /// Pods of a workload, listed anew only if it changed since.
+    async fn pods(&self, workload: &ObjectKey) -> Result<Arc<[Address]>, String> {
+        let now = Instant::now();
+        // Read before the list: a change meanwhile makes the next caller list again.
+        let version = self.hub.cache.get(workload).map(|entry| entry.resource_version);
+        let known = self.listed.lock().unwrap_or_else(PoisonError::into_inner).get(workload).cloned();
+        if let Some(known) = known.filter(|known| known.version == version && now - known.at < RELIST_AFTER) {
+            return Ok(known.pods);
+        }
+        let pods: Arc<[Address]> = list(&self.hub.client, workload).await?.into();
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.retain(|_, known| now.saturating_duration_since(known.at) < FORGET_AFTER);
+        listed.insert(workload.clone(), Listed { at: now, version, pods: pods.clone() });
+        Ok(pods)
+    }
+
+    async fn find(&self, target: &Target) -> Result<Vec<Endpoint>, String> {
+        match target {
+            Target::Service { namespace, name, port, path } => {
+                let url = service_url(namespace, name, &self.cluster_domain, *port, path)?;
+                Ok(vec![plain(String::new(), &url)?])
+            }
+            Target::Pods { workload, port, path } => {
+                let pods = self.pods(workload).await?;
+                pods.iter().map(|address| plain(address.pod.clone(), &pod_url(address.ip, *port, path)?)).collect()
+            }
+            Target::Url(url) => Ok(vec![plain(String::new(), url)?]),
+            Target::SecretUrl(key) => {
+                let text = secret(&self.hub.client, key).await?;
+                let url = EndpointUrl::secret(&text, key).map_err(|error| format!("{}: {error}", key_name(key)))?;
+                Ok(vec![Endpoint { pod: String::new(), url }])
+            }
+        }
+    }
+}
+
+impl Resolve for Targets {
+    fn resolve<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Vec<Endpoint>, String>> {
+        self.find(target).boxed()
+    }
+}
+
+fn plain(pod: String, url: &str) -> Result<Endpoint, String> {
+    let url = EndpointUrl::plain(url).map_err(|error| error.to_string())?;
+    Ok(Endpoint { pod, url })
+}
+
+/// Names and path become parts of a URL, so nothing may be in them that would end such a part early.
+fn service_url(namespace: &str, name: &str, domain: &str, port: u16, path: &str) -> Result<String, String> {
+    let is_name = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    if !is_name(namespace) || !is_name(name) {
+        return Err(format!("{namespace:?}/{name:?} is no name of a Service"));
+    }
+    Ok(format!("http://{name}.{namespace}.svc.{domain}:{port}{}", rooted(path)?))
+}
+
+fn pod_url(ip: IpAddr, port: u16, path: &str) -> Result<String, String> {
+    let host = match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    Ok(format!("http://{host}:{port}{}", rooted(path)?))
+}
+
+fn rooted(path: &str) -> Result<&str, String> {
+    if path.starts_with('/') { Ok(path) } else { Err(format!("the path {path:?} does not begin with /")) }
+}
+
+async fn list(client: &Client, workload: &ObjectKey) -> Result<Vec<Address>, String> {
+    let selector = selector(client, workload).await?;
+    let selector = Selector::try_from(selector).map_err(|error| format!("the selector of {workload}: {error}"))?;
+    if selector.selects_all() {
+        return Err(format!("{workload} selects no pods of its own"));
+    }
+    let api = Api::<Pod>::namespaced(client.clone(), &workload.namespace);
+    let pods = api.list(&ListParams::default().labels_from(&selector)).await;
+    let pods = pods.map_err(|error| refusal(&error, &format!("failed to list the pods of {workload}")))?;
+    Ok(pods.items.into_iter().filter_map(running).collect())
+}
+
+/// The pods that a workload is about.
+async fn selector(client: &Client, workload: &ObjectKey) -> Result<LabelSelector, String> {
+    let (namespace, name) = (&workload.namespace, &workload.name);
+    let spec = match (workload.kind.group.as_ref(), workload.kind.kind.as_ref()) {
+        ("apps", "StatefulSet") => {
+            let found = Api::<StatefulSet>::namespaced(client.clone(), namespace).get_opt(name).await;
+            found.map(|found| found.and_then(|found| found.spec).map(|spec| spec.selector))
+        }
+        ("apps", "Deployment") => {
+            let found = Api::<Deployment>::namespaced(client.clone(), namespace).get_opt(name).await;
+            found.map(|found| found.and_then(|found| found.spec).map(|spec| spec.selector))
+        }
+        _ => return Err(format!("{workload} is neither a Deployment nor a StatefulSet")),
+    };
+    match spec {
+        Ok(Some(selector)) => Ok(selector),
+        Ok(None) => Err(format!("{workload} does not exist")),
+        Err(error) => Err(refusal(&error, &format!("failed to get {workload}"))),
+    }
+}
+
+/// A pod that can be asked: it runs, and nobody has sent it away.
+fn running(pod: Pod) -> Option<Address> {
+    let status = pod.status?;
+    if pod.metadata.deletion_timestamp.is_some() || status.phase.as_deref() != Some("Running") {
+        return None;
+    }
+    Some(Address { pod: pod.metadata.name?, ip: status.pod_ip?.parse().ok()? })
+}
+
+/// The text under a key of a Secret.
+async fn secret(client: &Client, key: &SecretKey) -> Result<String, String> {
+    let api = Api::<Secret>::namespaced(client.clone(), &key.namespace);
+    let secret = api.get_opt(&key.name).await;
+    let secret = secret.map_err(|error| refusal(&error, &format!("failed to read {}", key_name(key))))?;
+    let secret = secret.ok_or_else(|| format!("the Secret {}/{} does not exist", key.namespace, key.name))?;
+    value(secret.data.unwrap_or_default(), key)
+}
+
+fn value(mut data: BTreeMap<String, ByteString>, key: &SecretKey) -> Result<String, String> {
+    let ByteString(bytes) = data.remove(&key.key).ok_or_else(|| format!("{} does not exist", key_name(key)))?;
+    // The error of the conversion holds the bytes.
+    String::from_utf8(bytes).map_err(|_| format!("{} is no text", key_name(key)))
+}
+
+fn key_name(key: &SecretKey) -> String {
+    format!("the key {} of the Secret {}/{}", key.key, key.namespace, key.name)
+}
+
+/// What the API server said; of other errors nothing, for one of a Secret that doesn't parse might quote it.
+fn refusal(error: &kube::Error, what: &str) -> String {
+    match error {
+        kube::Error::Api(status) => format!("{what}: {}", status.message),
+        _ => format!("{what}: the API server gave no good answer"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_service_is_known_by_its_name() {
+        let url = service_url("ns", "node-0", "cluster.local", 8545, "/rpc");
+        assert_eq!(url.as_deref(), Ok("http://node-0.ns.svc.cluster.local:8545/rpc"));
+        for (namespace, name, path) in
+            [("ns", "evil.example/", "/"), ("ns", "a@b", "/"), ("", "a", "/"), ("ns", "a", "@evil.example/")]
+        {
+            assert!(service_url(namespace, name, "cluster.local", 1, path).is_err(), "{namespace} {name} {path}");
+        }
+    }
+
+    #[test]
+    fn only_running_pods_are_asked() {
+        let pod = |metadata: serde_json::Value, status: serde_json::Value| {
+            let pod: Pod = serde_json::from_value(json!({"metadata": metadata, "status": status})).unwrap();
+            running(pod).map(|address| pod_url(address.ip, 9545, "/").unwrap())
+        };
+        let (named, well) = (json!({"name": "a"}), json!({"phase": "Running", "podIP": "10.0.0.7"}));
+        assert_eq!(pod(named.clone(), well.clone()).as_deref(), Some("http://10.0.0.7:9545/"));
+        let sixth = json!({"phase": "Running", "podIP": "fd00::7"});
+        assert_eq!(pod(named.clone(), sixth).as_deref(), Some("http://[fd00::7]:9545/"));
+        assert_eq!(pod(named.clone(), json!({"phase": "Pending", "podIP": "10.0.0.7"})), None);
+        assert_eq!(pod(named, json!({"phase": "Running"})), None);
+        assert_eq!(pod(json!({"name": "a", "deletionTimestamp": "2026-01-01T00:00:00Z"}), well), None);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_secret_is_told_without_its_value() {
+        let key = SecretKey { namespace: "ns".into(), name: "l1".into(), key: "url".into() };
+        let data = |bytes: &[u8]| BTreeMap::from([("url".to_string(), ByteString(bytes.to_vec()))]);
+        assert_eq!(value(data(b"http://l1/key"), &key).as_deref(), Ok("http://l1/key"));
+        let error = value(data(b"hunter22\xff"), &key).unwrap_err();
+        assert_eq!(error, "the key url of the Secret ns/l1 is no text");
+        assert_eq!(value(BTreeMap::new(), &key).unwrap_err(), "the key url of the Secret ns/l1 does not exist");
+    }
+}

@@ -1,0 +1,226 @@
+//! Who asks what, what was answered, and whom that concerns. No task and no socket: all of it can be tested by hand.
+//!
+//! An owner is woken when what it would be shown differs, in its health or in a watched value, from what it was shown
+//! last. So it doesn't matter when an answer comes, before or after the owner is looked at, or twice: no change is missed,
+//! and none is told twice. Between a wake and the next look there is no second wake.
+
+use opstack_core::ids::ObjectKey;
+use opstack_core::probe::{Observation, Probe};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::cell::{Cell, Face, Measured};
+use crate::inquiry::Inquiry;
+
+/// How often a question is asked and how long its answer may take: the most that any of those who ask wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pace {
+    pub(crate) interval: Duration,
+    pub(crate) timeout: Duration,
+}
+
+/// What the board and the task that asks tell each other.
+#[derive(Clone, Debug)]
+pub(crate) struct Leash {
+    /// The pace has changed.
+    pub(crate) changed: Arc<Notify>,
+    /// Nobody asks any more.
+    pub(crate) stop: CancellationToken,
+}
+
+/// What follows from a declaration.
+#[derive(Debug, Default)]
+pub(crate) struct Declared {
+    /// Questions that nobody has asked before.
+    pub(crate) started: Vec<(Inquiry, Leash)>,
+    /// Whether something is known already that the owner hasn't seen.
+    pub(crate) wake: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct Board {
+    inquiries: HashMap<Inquiry, Entry>,
+    owners: HashMap<ObjectKey, Owner>,
+}
+
+struct Entry {
+    pace: Pace,
+    asked_by: BTreeSet<ObjectKey>,
+    /// By pod; the pod of what is no pod is empty.
+    cells: BTreeMap<String, Cell>,
+    leash: Leash,
+}
+
+#[derive(Default)]
+struct Owner {
+    probes: Vec<Subscription>,
+    /// It was woken and has not looked since.
+    woken: bool,
+}
+
+struct Subscription {
+    probe: Probe,
+    inquiry: Inquiry,
+    shown: BTreeMap<String, Face>,
+}
+
+impl Board {
+    /// Replaces an owner's probes. Those that stay as they were are not disturbed.
+    pub(crate) fn declare(&mut self, key: &ObjectKey, probes: &[Probe], now: Instant) -> Declared {
+        let probes: Vec<Probe> = probes.iter().cloned().map(Probe::clamped).collect();
+        let mut known = self.owners.remove(key).unwrap_or_default();
+        if known.probes.iter().map(|subscription| &subscription.probe).eq(&probes) {
+            if !probes.is_empty() {
+                self.owners.insert(key.clone(), known);
+            }
+            return Declared::default();
+        }
+        let mut touched: HashSet<_> = known.probes.iter().map(|subscription| subscription.inquiry.clone()).collect();
+        let probes: Vec<_> = probes.into_iter().map(|probe| known.take(probe)).collect();
+        touched.extend(probes.iter().map(|subscription| subscription.inquiry.clone()));
+        if !probes.is_empty() {
+            self.owners.insert(key.clone(), Owner { probes, woken: known.woken });
+        }
+        let started = touched.into_iter().filter_map(|inquiry| self.settle(key, inquiry)).collect();
+        Declared { started, wake: self.must_wake(key, None, now) }
+    }
+
+    /// Makes one inquiry follow what an owner has now declared.
+    fn settle(&mut self, key: &ObjectKey, inquiry: Inquiry) -> Option<(Inquiry, Leash)> {
+        let wanted = self.owners.get(key).is_some_and(|owner| owner.asks(&inquiry));
+        let mut asked_by = self.inquiries.get_mut(&inquiry).map(|entry| std::mem::take(&mut entry.asked_by));
+        match (&mut asked_by, wanted) {
+            (Some(asked_by), true) => drop(asked_by.insert(key.clone())),
+            (Some(asked_by), false) => drop(asked_by.remove(key)),
+            (None, true) => asked_by = Some(BTreeSet::from([key.clone()])),
+            (None, false) => {}
+        }
+        let asked_by = asked_by.unwrap_or_default();
+        let Some(pace) = self.pace_of(&inquiry, &asked_by) else {
+            if let Some(entry) = self.inquiries.remove(&inquiry) {
+                entry.leash.stop.cancel();
+            }
+            return None;
+        };
+        if let Some(entry) = self.inquiries.get_mut(&inquiry) {
+            entry.asked_by = asked_by;
+            if entry.pace != pace {
+                entry.pace = pace;
+                entry.leash.changed.notify_one();
+            }
+            return None;
+        }
+        let leash = Leash { changed: Arc::default(), stop: CancellationToken::new() };
+        let entry = Entry { pace, asked_by, cells: BTreeMap::new(), leash: leash.clone() };
+        self.inquiries.insert(inquiry.clone(), entry);
+        Some((inquiry, leash))
+    }
+
+    /// The shortest interval and the longest timeout: nobody's question is cut short by another's impatience.
+    fn pace_of(&self, inquiry: &Inquiry, asked_by: &BTreeSet<ObjectKey>) -> Option<Pace> {
+        let owners = asked_by.iter().filter_map(|key| self.owners.get(key));
+        let probes = owners.flat_map(|owner| &owner.probes).filter(|subscription| subscription.inquiry == *inquiry);
+        let paces = probes.map(|Subscription { probe, .. }| Pace { interval: probe.interval, timeout: probe.timeout });
+        paces.reduce(|a, b| Pace { interval: a.interval.min(b.interval), timeout: a.timeout.max(b.timeout) })
+    }
+
+    pub(crate) fn pace(&self, inquiry: &Inquiry) -> Option<Pace> {
+        self.inquiries.get(inquiry).map(|entry| entry.pace)
+    }
+
+    /// Notes what an endpoint said. Gives whom to wake.
+    pub(crate) fn record(&mut self, inquiry: &Inquiry, pod: &str, measured: Measured) -> Vec<ObjectKey> {
+        let Some(entry) = self.inquiries.get_mut(inquiry) else { return vec![] };
+        let now = measured.at;
+        match entry.cells.get_mut(pod) {
+            Some(cell) => cell.update(measured),
+            None => drop(entry.cells.insert(pod.to_owned(), Cell::new(measured))),
+        }
+        self.review(inquiry, now)
+    }
+
+    /// Forgets endpoints that are gone. Gives whom to wake.
+    pub(crate) fn keep(&mut self, inquiry: &Inquiry, pods: &BTreeSet<String>, now: Instant) -> Vec<ObjectKey> {
+        let Some(entry) = self.inquiries.get_mut(inquiry) else { return vec![] };
+        entry.cells.retain(|pod, _| pods.contains(pod));
+        self.review(inquiry, now)
+    }
+
+    /// Names of the endpoints that were heard.
+    pub(crate) fn heard(&self, inquiry: &Inquiry) -> Vec<String> {
+        self.inquiries.get(inquiry).into_iter().flat_map(|entry| entry.cells.keys().cloned()).collect()
+    }
+
+    /// Whom to wake, of those who ask this.
+    pub(crate) fn review(&mut self, inquiry: &Inquiry, now: Instant) -> Vec<ObjectKey> {
+        let asked_by = self.inquiries.get(inquiry).map(|entry| entry.asked_by.clone()).unwrap_or_default();
+        asked_by.into_iter().filter(|key| self.must_wake(key, Some(inquiry), now)).collect()
+    }
+
+    /// Whether to wake an owner; if so, it counts as done. Looks at one inquiry, or at all.
+    fn must_wake(&mut self, key: &ObjectKey, inquiry: Option<&Inquiry>, now: Instant) -> bool {
+        let Self { inquiries, owners } = self;
+        let Some(owner) = owners.get_mut(key).filter(|owner| !owner.woken) else { return false };
+        let mut looked_at =
+            owner.probes.iter().filter(|subscription| inquiry.is_none_or(|inquiry| subscription.inquiry == *inquiry));
+        owner.woken = looked_at.any(|subscription| {
+            let cells = inquiries.get(&subscription.inquiry).map(|entry| &entry.cells);
+            cells.is_some_and(|cells| subscription.faces(cells, now) != subscription.shown)
+        });
+        owner.woken
+    }
+
+    /// The next moment, after this one, at which time alone makes something stale.
+    pub(crate) fn next_stale(&self, inquiry: &Inquiry, now: Instant) -> Option<Instant> {
+        let entry = self.inquiries.get(inquiry)?;
+        let owners = entry.asked_by.iter().filter_map(|key| self.owners.get(key));
+        let probes = owners.flat_map(|owner| &owner.probes).filter(|subscription| subscription.inquiry == *inquiry);
+        let intervals: BTreeSet<_> = probes.map(|subscription| subscription.probe.interval).collect();
+        let moments = intervals.iter().flat_map(|interval| entry.cells.values().map(|cell| cell.stale_at(*interval)));
+        moments.filter(|moment| *moment > now).min()
+    }
+
+    /// What an owner is shown now. From here on it is woken for what differs from this.
+    pub(crate) fn observations(&mut self, key: &ObjectKey, now: Instant) -> Vec<Observation> {
+        let Self { inquiries, owners } = self;
+        let Some(owner) = owners.get_mut(key) else { return vec![] };
+        owner.woken = false;
+        let mut observations = vec![];
+        for subscription in &mut owner.probes {
+            let Some(entry) = inquiries.get(&subscription.inquiry) else { continue };
+            subscription.shown = subscription.faces(&entry.cells, now);
+            let seen = entry.cells.iter().map(|(pod, cell)| cell.observation(&subscription.probe, pod, now));
+            observations.extend(seen);
+        }
+        observations
+    }
+
+    /// Numbers of owners and of questions.
+    pub(crate) fn sizes(&self) -> (usize, usize) {
+        (self.owners.len(), self.inquiries.len())
+    }
+}
+
+impl Owner {
+    fn asks(&self, inquiry: &Inquiry) -> bool {
+        self.probes.iter().any(|subscription| subscription.inquiry == *inquiry)
+    }
+
+    /// The subscription for a probe: the one there was, if it is the same.
+    fn take(&mut self, probe: Probe) -> Subscription {
+        match self.probes.iter().position(|known| known.probe == probe) {
+            Some(at) => self.probes.swap_remove(at),
+            None => Subscription { inquiry: Inquiry::of(&probe), probe, shown: BTreeMap::new() },
+        }
+    }
+}
+
+impl Subscription {
+    fn faces(&self, cells: &BTreeMap<String, Cell>, now: Instant) -> BTreeMap<String, Face> {
+        cells.iter().map(|(pod, cell)| (pod.clone(), cell.face(&self.probe, now))).collect()
+    }
+}

@@ -1,0 +1,78 @@
+//! What one endpoint said last, and the face of it that an owner watches.
+
+use opstack_core::probe::{Observation, Probe};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+use crate::question::Answer;
+
+/// A good answer ages for so many intervals until it is stale.
+const FRESH_INTERVALS: u32 = 3;
+
+/// What was measured, and when.
+#[derive(Clone, Debug)]
+pub(crate) struct Measured {
+    /// By the monotonic clock.
+    pub(crate) at: Instant,
+    /// Milliseconds since the Unix epoch.
+    pub(crate) epoch: u64,
+    pub(crate) answer: Result<Arc<Answer>, Arc<str>>,
+}
+
+/// The last word of one endpoint.
+#[derive(Debug)]
+pub(crate) struct Cell {
+    last: Measured,
+    /// When the last good answer came. Until there was one: since when it is waited for.
+    good: Instant,
+}
+
+/// The part of a cell whose change wakes the owner: its health and the values that the probe watches.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Face {
+    good: bool,
+    stale: bool,
+    watched: Vec<Option<Value>>,
+}
+
+impl Cell {
+    pub(crate) fn new(first: Measured) -> Self {
+        Self { good: first.at, last: first }
+    }
+
+    pub(crate) fn update(&mut self, measured: Measured) {
+        if measured.answer.is_ok() {
+            self.good = measured.at;
+        }
+        self.last = measured;
+    }
+
+    /// When it becomes stale if nothing good comes.
+    pub(crate) fn stale_at(&self, interval: Duration) -> Instant {
+        self.good + interval * FRESH_INTERVALS
+    }
+
+    pub(crate) fn face(&self, probe: &Probe, now: Instant) -> Face {
+        let watched = match &self.last.answer {
+            Ok(answer) => probe.wake_on.iter().map(|pointer| answer.value.pointer(pointer).cloned()).collect(),
+            Err(_) => vec![],
+        };
+        Face { good: self.last.answer.is_ok(), stale: now >= self.stale_at(probe.interval), watched }
+    }
+
+    pub(crate) fn observation(&self, probe: &Probe, pod: &str, now: Instant) -> Observation {
+        let answer = match &self.last.answer {
+            Ok(answer) => Ok(answer.text.clone()),
+            Err(why) => Err(why.to_string()),
+        };
+        Observation {
+            probe: probe.id.clone(),
+            pod: pod.to_owned(),
+            measured_at: self.last.epoch,
+            stale: now >= self.stale_at(probe.interval),
+            answer,
+        }
+    }
+}

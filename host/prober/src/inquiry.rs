@@ -1,0 +1,43 @@
+//! What is asked of whom: the identity by which equal questions of many objects become one.
+
+use opstack_core::probe::{Probe, Question, Target};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// A question to a target. Cheap to clone.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Inquiry(Arc<Asked>);
+
+#[derive(Debug, PartialEq)]
+struct Asked {
+    target: Target,
+    question: Question,
+}
+
+impl Inquiry {
+    pub(crate) fn of(probe: &Probe) -> Self {
+        Self(Arc::new(Asked { target: probe.target.clone(), question: probe.question.clone() }))
+    }
+
+    pub(crate) fn target(&self) -> &Target {
+        &self.0.target
+    }
+
+    pub(crate) fn question(&self) -> &Question {
+        &self.0.question
+    }
+}
+
+// JSON has no NaN, so each params equal themselves.
+impl Eq for Inquiry {}
+
+impl Hash for Inquiry {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.target().hash(state);
+        match self.question() {
+            Question::JsonRpc(calls) => calls.iter().for_each(|call| (&call.method, &call.params).hash(state)),
+            Question::HttpGet => {}
+            Question::Metrics(names) => names.hash(state),
+        }
+    }
+}
