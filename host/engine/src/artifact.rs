@@ -6,7 +6,8 @@ use std::io::Read;
 use std::sync::Arc;
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 
-use crate::engine::LoadError;
+use crate::error::LoadError;
+use crate::surface::{self, Surface};
 
 /// Larger components are refused, before and after decompression.
 pub const MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -41,18 +42,20 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// A validated component.
+/// A component that is whole, of this host's contract, and asks for nothing outside of it.
 pub struct Artifact {
     digest: Digest,
     delivered: Vec<u8>,
+    /// What was made of a core module; absent where a component was delivered.
     component: Option<Vec<u8>>,
+    surface: Surface,
 }
 
 impl Artifact {
-    /// Reads a core module or a component, plain or compressed with zstd, and validates the whole of it.
+    /// Reads a core module or a component, plain or compressed with zstd, and validates the whole of it. Nothing is compiled.
     ///
     /// # Errors
-    /// When it is too large, damaged, or no WebAssembly.
+    /// When it is too large, damaged, no WebAssembly, no plugin, or imports something outside the contract.
     pub fn open(bytes: &[u8]) -> Result<Self, LoadError> {
         let delivered = if bytes.starts_with(&ZSTD_MAGIC) { decompress(bytes)? } else { bytes.to_vec() };
         if delivered.len() > MAX_BYTES {
@@ -64,7 +67,8 @@ impl Artifact {
             Some(Encoding::Component) => None,
             _ => Some(componentize(&delivered)?),
         };
-        Ok(Self { digest: Digest::of(&delivered), delivered, component })
+        let surface = surface::of_component(component.as_deref().unwrap_or(&delivered))?;
+        Ok(Self { digest: Digest::of(&delivered), delivered, component, surface })
     }
 
     /// Digest of what was delivered, uncompressed.
@@ -75,6 +79,11 @@ impl Artifact {
     /// What was delivered, uncompressed.
     pub fn bytes(&self) -> &[u8] {
         &self.delivered
+    }
+
+    /// Its world and the version of the contract.
+    pub(crate) fn surface(&self) -> &Surface {
+        &self.surface
     }
 
     /// The component.
@@ -108,6 +117,7 @@ fn encoding(bytes: &[u8]) -> Option<Encoding> {
 }
 
 fn componentize(module: &[u8]) -> Result<Vec<u8>, LoadError> {
+    surface::check_module(module)?;
     let mut encoder = wit_component::ComponentEncoder::default();
     let component = encoder.validate(true).module(module).and_then(|encoder| encoder.encode());
     component.map_err(|error| LoadError::NotAPlugin { why: format!("{error:#}") })

@@ -2,11 +2,11 @@
 
 use opstack_core::answer::Failure;
 use opstack_core::ids::Gvk;
+use std::borrow::Cow;
 use std::sync::Arc;
 use wasmtime::Result;
 
 use crate::contract::{cluster, execution_clients, log, probes, types};
-use crate::fault::Refusal;
 use crate::limits::{Limiter, Limits};
 use crate::translate;
 
@@ -55,7 +55,16 @@ pub enum LogLevel {
 }
 
 /// A host for calls that must not ask anything, such as `describe`; its log goes to the process's own.
-pub(crate) struct Nobody;
+pub(crate) struct Nobody {
+    plugin: String,
+}
+
+impl Nobody {
+    /// For a plugin by its name, or by its digest as long as it has not said its name.
+    pub(crate) fn new(plugin: &str) -> Self {
+        Self { plugin: plugin.into() }
+    }
+}
 
 impl Host for Nobody {
     fn get(&mut self, _: &Gvk, _: Option<&str>, _: &str) -> Result<Option<Arc<str>>, Denied> {
@@ -71,12 +80,14 @@ impl Host for Nobody {
     }
 
     fn log(&mut self, level: LogLevel, message: &str) {
-        tracing::debug!(?level, "{message}");
+        tracing::debug!(plugin = self.plugin, ?level, "{message}");
     }
 }
 
 /// Bytes of log that are kept of one call.
 const LOG_BYTES: usize = 64 * 1024;
+/// Characters of the last error that a fault repeats.
+const SAID: usize = 500;
 
 /// The state of one call.
 pub(crate) struct State {
@@ -109,12 +120,12 @@ impl cluster::Host for State {
     fn get(&mut self, object: types::ObjectRef) -> Result<Option<String>> {
         let gvk = translate::gvk(&object.kind);
         let found = self.host.get(&gvk, object.namespace.as_deref(), &object.name);
-        Ok(found.map_err(Refusal::Denied)?.map(|json| json.to_string()))
+        Ok(found?.map(|json| json.to_string()))
     }
 
     fn list(&mut self, kind: types::KindRef, namespace: Option<String>, selector: String) -> Result<Vec<String>> {
         let found = self.host.list(&translate::gvk(&kind), namespace.as_deref(), &selector);
-        Ok(found.map_err(Refusal::Denied)?.iter().map(ToString::to_string).collect())
+        Ok(found?.iter().map(ToString::to_string).collect())
     }
 }
 
@@ -126,8 +137,9 @@ impl execution_clients::Host for State {
 
 impl log::Host for State {
     fn write(&mut self, level: log::Level, message: String) -> Result<()> {
+        let message = plain(&message);
         if matches!(level, log::Level::Error) {
-            self.last_error = Some(message.chars().take(500).collect());
+            self.last_error = Some(message.chars().take(SAID).collect());
         }
         match self.log_left.checked_sub(message.len().max(1)) {
             Some(left) => {
@@ -137,5 +149,25 @@ impl log::Host for State {
             None => self.log_dropped += 1,
         }
         Ok(())
+    }
+}
+
+/// One line without control characters: a guest must not forge lines of the host's log, or move a terminal's cursor.
+fn plain(message: &str) -> Cow<'_, str> {
+    if !message.contains(char::is_control) {
+        return Cow::Borrowed(message);
+    }
+    let escape = |c: char| if c.is_control() { c.escape_default().collect() } else { String::from(c) };
+    Cow::Owned(message.chars().map(escape).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line() {
+        assert_eq!(plain("é and \"quotes\""), "é and \"quotes\"");
+        assert_eq!(plain("a\nERROR b\u{1b}[2J"), "a\\nERROR b\\u{1b}[2J");
     }
 }

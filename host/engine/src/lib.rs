@@ -1,27 +1,35 @@
 //! Runs plugins: untrusted components behind the contract in `wit/`.
 //!
 //! ```text
-//! bytes ─► Artifact (digest, validated) ─► Engine::load (imports checked, compiled or cached) ─► Plugin ─► a fresh instance per call
+//! bytes ─► Artifact (digest, validated, imports checked) ─► Engine::load (compiled or cached) ─► Plugin ─► a fresh instance per call
 //! ```
 //!
 //! Nothing here knows Kubernetes: what a plugin may ask while it runs comes through [`Host`]. Every failure says whose it is.
-#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail"))]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")
+)]
 
 mod artifact;
+mod clock;
 mod compiled;
 mod contract;
 mod engine;
+mod error;
 mod fault;
 mod host;
-mod imports;
 mod limits;
 mod plugin;
+mod settings;
+mod surface;
 mod translate;
 
-pub use artifact::{Artifact, Digest};
+pub use artifact::{Artifact, Digest, MAX_BYTES};
 pub use compiled::Origin;
-pub use engine::{Engine, EngineConfig, EngineError, LoadError};
+pub use engine::{Engine, EngineError};
+pub use error::LoadError;
 pub use host::{Denied, Host, LogLevel};
 pub use limits::Limits;
 pub use plugin::{Plugin, Role};
+pub use settings::EngineConfig;

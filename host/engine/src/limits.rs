@@ -3,6 +3,8 @@
 use std::time::Duration;
 use wasmtime::{ResourceLimiter, Result};
 
+use crate::settings::TABLE_ELEMENTS;
+
 /// What one call may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -10,7 +12,7 @@ pub struct Limits {
     pub memory: usize,
     /// Time, instantiation and host calls included.
     pub deadline: Duration,
-    /// Bytes of an answer.
+    /// Bytes of an answer, and of what the plugin hands to the host in one call of it.
     pub output: usize,
 }
 
@@ -20,30 +22,39 @@ impl Default for Limits {
     }
 }
 
+/// What a guest was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Memory,
+    Table,
+}
+
 /// Refuses growth beyond the limits, and remembers that it did: a guest that gets no memory traps somewhere else.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     memory: usize,
-    pub(crate) refused_memory: bool,
+    pub(crate) refused: Option<Refused>,
 }
-
-/// More elements than this in tables is a defect.
-const TABLE_ELEMENTS: usize = 100_000;
 
 impl Limiter {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { memory: limits.memory, refused_memory: false }
+        Self { memory: limits.memory, refused: None }
+    }
+
+    fn allow(&mut self, allowed: bool, what: Refused) -> bool {
+        if !allowed {
+            self.refused = Some(what);
+        }
+        allowed
     }
 }
 
 impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
-        let allowed = desired <= self.memory;
-        self.refused_memory |= !allowed;
-        Ok(allowed)
+        Ok(self.allow(desired <= self.memory, Refused::Memory))
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS)
+        Ok(self.allow(desired <= TABLE_ELEMENTS, Refused::Table))
     }
 }

@@ -5,14 +5,12 @@ use opstack_core::blame::Fault;
 use std::sync::Arc;
 use wasmtime::Store;
 
-use crate::artifact::Digest;
+use crate::artifact::{Artifact, Digest};
 use crate::compiled::Origin;
 use crate::contract::{ExecutionClientPluginPre, WorkloadPluginPre};
-use crate::engine::TICK;
-use crate::fault;
 use crate::host::{Host, Nobody, State};
 use crate::limits::Limits;
-use crate::translate;
+use crate::{clock, fault, translate};
 
 /// What a plugin is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,23 +57,13 @@ impl Bounds<'_> {
     ) -> Result<T, Fault> {
         let mut store = Store::new(self.engine, State::new(host, self.limits));
         store.limiter(|state| &mut state.limiter);
-        // One step more: the first may be almost over.
-        let ticks = self.limits.deadline.as_millis().div_ceil(TICK.as_millis()) + 1;
-        store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX / 2));
+        store.set_epoch_deadline(clock::steps(self.limits.deadline));
+        // Counted while the answer is read, not afterwards: a guest can name the same bytes many times, and a copy of each
+        // would be more than this host has.
+        store.set_hostcall_fuel(self.limits.output);
         let answer = function(&mut store);
         store.data_mut().close();
         answer.map_err(|error| fault::of(&error, store.data(), self.limits))
-    }
-
-    fn bounded(&self, size: usize) -> Result<(), Fault> {
-        if size <= self.limits.output {
-            return Ok(());
-        }
-        let mib = self.limits.output / (1024 * 1024);
-        Err(Fault::plugin(
-            "OutputLimit",
-            format!("its answer has {size} bytes; spec.limits.outputMib allows {mib} MiB"),
-        ))
     }
 }
 
@@ -85,28 +73,28 @@ impl Plugin {
         engine: wasmtime::Engine,
         instances: Instances,
         limits: Limits,
-        digest: Digest,
-        contract_version: String,
+        artifact: &Artifact,
         origin: Origin,
     ) -> Result<Self, Fault> {
         let bounds = Bounds { engine: &engine, limits: &limits };
+        let nobody = Box::new(Nobody::new(&artifact.digest().to_string()));
         let role = match &instances {
             Instances::Workload(pre) => {
-                let manifest = bounds.call(Box::new(Nobody), |store| {
+                let manifest = bounds.call(nobody, |store| {
                     let plugin = pre.instantiate(&mut *store)?;
                     plugin.opstack_plugin_workload().call_describe(store)
                 })?;
-                bounds.bounded(manifest.crd.len())?;
                 Role::Workload(translate::manifest(manifest)?)
             }
             Instances::Client(pre) => {
-                let manifest = bounds.call(Box::new(Nobody), |store| {
+                let manifest = bounds.call(nobody, |store| {
                     let plugin = pre.instantiate(&mut *store)?;
                     plugin.opstack_plugin_execution_client().call_describe(store)
                 })?;
                 Role::Client(translate::client_manifest(manifest))
             }
         };
+        let (digest, contract_version) = (artifact.digest().clone(), artifact.surface().version.clone());
         Ok(Self { inner: Arc::new(Inner { engine, instances, limits, digest, contract_version, origin, role }) })
     }
 
@@ -153,10 +141,7 @@ impl Plugin {
         })?;
         match response {
             Err(failure) => Ok(Err(translate::failure(failure))),
-            Ok(response) => {
-                self.bounds().bounded(translate::size(&response))?;
-                Ok(Ok(translate::answer(response)?))
-            }
+            Ok(response) => Ok(Ok(translate::answer(response)?)),
         }
     }
 
@@ -178,16 +163,13 @@ impl Plugin {
     /// # Errors
     /// As [`Self::reconcile`].
     pub fn render_client(&self, request: &str) -> Result<Result<String, Failure>, Fault> {
-        let Instances::Client(pre) = &self.inner.instances else {
+        let (Instances::Client(pre), Role::Client(manifest)) = (&self.inner.instances, &self.inner.role) else {
             return Err(Fault::plugin("WrongRole", "it serves a kind and is no execution client"));
         };
-        let answer = self.bounds().call(Box::new(Nobody), |store| {
+        let answer = self.bounds().call(Box::new(Nobody::new(&manifest.name)), |store| {
             let plugin = pre.instantiate(&mut *store)?;
             plugin.opstack_plugin_execution_client().call_render(store, &request.to_string())
         })?;
-        if let Ok(answer) = &answer {
-            self.bounds().bounded(answer.len())?;
-        }
         Ok(answer.map_err(translate::failure))
     }
 }

@@ -98,7 +98,7 @@ fn child(child: &Child) -> workload::Child {
                 version: child.version.clone(),
                 kind: child.key.kind.kind.to_string(),
             },
-            namespace: Some(child.key.namespace.to_string()),
+            namespace: Some(child.key.namespace.to_string()).filter(|namespace| !namespace.is_empty()),
             name: child.key.name.to_string(),
         },
         readiness: match &child.readiness {
@@ -154,17 +154,6 @@ pub(crate) fn finalized(finalized: workload::Finalized) -> Finalized {
         workload::Finalized::Proceed => Finalized::Proceed,
         workload::Finalized::Blocked(why) => Finalized::Blocked(why),
     }
-}
-
-/// Bytes of an answer that count against the limit.
-pub(crate) fn size(response: &workload::Response) -> usize {
-    let children = match &response.children {
-        workload::Children::Keep(why) => why.len(),
-        workload::Children::Apply(all) => all.iter().map(|child| child.object.len()).sum(),
-    };
-    let conditions: usize = response.conditions.iter().map(|c| c.name.len() + c.reason.len() + c.message.len()).sum();
-    let events: usize = response.events.iter().map(|e| e.reason.len() + e.message.len()).sum();
-    children + conditions + events + response.status.len()
 }
 
 fn resource(resource: workload::Resource) -> Resource {

@@ -89,43 +89,34 @@ impl Board {
         Declared { started, wake: self.must_wake(key, None, now) }
     }
 
-    /// Makes one inquiry follow what an owner has now declared.
+    /// Makes one inquiry follow what an owner has now declared. Gives it if it is new.
     fn settle(&mut self, key: &ObjectKey, inquiry: Inquiry) -> Option<(Inquiry, Leash)> {
-        let wanted = self.owners.get(key).is_some_and(|owner| owner.asks(&inquiry));
-        let mut asked_by = self.inquiries.get_mut(&inquiry).map(|entry| std::mem::take(&mut entry.asked_by));
-        match (&mut asked_by, wanted) {
-            (Some(asked_by), true) => drop(asked_by.insert(key.clone())),
-            (Some(asked_by), false) => drop(asked_by.remove(key)),
-            (None, true) => asked_by = Some(BTreeSet::from([key.clone()])),
-            (None, false) => {}
-        }
-        let asked_by = asked_by.unwrap_or_default();
-        let Some(pace) = self.pace_of(&inquiry, &asked_by) else {
-            if let Some(entry) = self.inquiries.remove(&inquiry) {
-                entry.leash.stop.cancel();
-            }
-            return None;
+        let Self { inquiries, owners } = self;
+        let wanted = owners.get(key).is_some_and(|owner| owner.asks(&inquiry));
+        let Some(entry) = inquiries.get_mut(&inquiry) else {
+            let asked_by = BTreeSet::from([key.clone()]);
+            let pace = pace(owners, &inquiry, &asked_by)?;
+            let leash = Leash { changed: Arc::default(), stop: CancellationToken::new() };
+            inquiries.insert(inquiry.clone(), Entry { pace, asked_by, cells: BTreeMap::new(), leash: leash.clone() });
+            return Some((inquiry, leash));
         };
-        if let Some(entry) = self.inquiries.get_mut(&inquiry) {
-            entry.asked_by = asked_by;
-            if entry.pace != pace {
+        if wanted {
+            entry.asked_by.insert(key.clone());
+        } else {
+            entry.asked_by.remove(key);
+        }
+        match pace(owners, &inquiry, &entry.asked_by) {
+            None => {
+                entry.leash.stop.cancel();
+                inquiries.remove(&inquiry);
+            }
+            Some(pace) if pace != entry.pace => {
                 entry.pace = pace;
                 entry.leash.changed.notify_one();
             }
-            return None;
+            Some(_) => {}
         }
-        let leash = Leash { changed: Arc::default(), stop: CancellationToken::new() };
-        let entry = Entry { pace, asked_by, cells: BTreeMap::new(), leash: leash.clone() };
-        self.inquiries.insert(inquiry.clone(), entry);
-        Some((inquiry, leash))
-    }
-
-    /// The shortest interval and the longest timeout: nobody's question is cut short by another's impatience.
-    fn pace_of(&self, inquiry: &Inquiry, asked_by: &BTreeSet<ObjectKey>) -> Option<Pace> {
-        let owners = asked_by.iter().filter_map(|key| self.owners.get(key));
-        let probes = owners.flat_map(|owner| &owner.probes).filter(|subscription| subscription.inquiry == *inquiry);
-        let paces = probes.map(|Subscription { probe, .. }| Pace { interval: probe.interval, timeout: probe.timeout });
-        paces.reduce(|a, b| Pace { interval: a.interval.min(b.interval), timeout: a.timeout.max(b.timeout) })
+        None
     }
 
     pub(crate) fn pace(&self, inquiry: &Inquiry) -> Option<Pace> {
@@ -177,9 +168,8 @@ impl Board {
     /// The next moment, after this one, at which time alone makes something stale.
     pub(crate) fn next_stale(&self, inquiry: &Inquiry, now: Instant) -> Option<Instant> {
         let entry = self.inquiries.get(inquiry)?;
-        let owners = entry.asked_by.iter().filter_map(|key| self.owners.get(key));
-        let probes = owners.flat_map(|owner| &owner.probes).filter(|subscription| subscription.inquiry == *inquiry);
-        let intervals: BTreeSet<_> = probes.map(|subscription| subscription.probe.interval).collect();
+        let asking = subscriptions(&self.owners, inquiry, &entry.asked_by);
+        let intervals: BTreeSet<_> = asking.map(|subscription| subscription.probe.interval).collect();
         let moments = intervals.iter().flat_map(|interval| entry.cells.values().map(|cell| cell.stale_at(*interval)));
         moments.filter(|moment| *moment > now).min()
     }
@@ -203,6 +193,25 @@ impl Board {
     pub(crate) fn sizes(&self) -> (usize, usize) {
         (self.owners.len(), self.inquiries.len())
     }
+}
+
+/// The shortest interval and the longest timeout: nobody's question is cut short by another's impatience.
+fn pace(owners: &HashMap<ObjectKey, Owner>, inquiry: &Inquiry, asked_by: &BTreeSet<ObjectKey>) -> Option<Pace> {
+    let paces = subscriptions(owners, inquiry, asked_by).map(|Subscription { probe, .. }| Pace {
+        interval: probe.interval,
+        timeout: probe.timeout,
+    });
+    paces.reduce(|a, b| Pace { interval: a.interval.min(b.interval), timeout: a.timeout.max(b.timeout) })
+}
+
+/// All that ask one thing.
+fn subscriptions<'a>(
+    owners: &'a HashMap<ObjectKey, Owner>,
+    inquiry: &'a Inquiry,
+    asked_by: &'a BTreeSet<ObjectKey>,
+) -> impl Iterator<Item = &'a Subscription> {
+    let owners = asked_by.iter().filter_map(|key| owners.get(key));
+    owners.flat_map(|owner| &owner.probes).filter(move |subscription| subscription.inquiry == *inquiry)
 }
 
 impl Owner {

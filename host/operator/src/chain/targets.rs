@@ -3,6 +3,8 @@
 //! Pods are not watched for this: a cluster has many, and most have nothing to be asked. They are listed by the selector of their
 //! workload, and again when the workload changes, which it does whenever one of its pods comes, goes or becomes ready. The
 //! workload is a child of ours, so its changes are in the cache anyway. A plugin without such targets costs nothing.
+//!
+//! The cache holds no Secret's values, so a secret URL is read from the API server, and again when the Secret changes.
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -13,10 +15,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::Client;
 use kube::api::{Api, ListParams};
 use kube::core::Selector;
-use opstack_core::ids::ObjectKey;
+use opstack_core::ids::{GroupKind, ObjectKey};
 use opstack_core::probe::{SecretKey, Target};
 use opstack_prober::{Endpoint, EndpointUrl, Resolve};
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,25 +27,43 @@ use tokio::time::Instant;
 
 use crate::hub::Hub;
 
-/// Listed pods serve so long at most, even if their workload doesn't change.
-const RELIST_AFTER: Duration = Duration::from_secs(30);
-/// Workloads that nobody asked about for so long are forgotten.
-const FORGET_AFTER: Duration = Duration::from_secs(600);
+/// What was read serves so long at most, even if nothing is seen to change: the kind may be one that is not watched.
+const READ_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// Finds targets in the cluster.
 pub struct Targets {
     hub: Arc<Hub>,
     cluster_domain: String,
-    listed: Mutex<HashMap<ObjectKey, Listed>>,
+    pods: Read<ObjectKey, Arc<[Address]>>,
+    secrets: Read<SecretKey, EndpointUrl>,
 }
 
-/// Pods of a workload, as listed.
-#[derive(Clone)]
-struct Listed {
+/// What was read from the API server, with the version of its object in the cache at that time.
+struct Read<K, V>(Mutex<HashMap<K, Known<V>>>);
+
+struct Known<V> {
     at: Instant,
-    /// Version of the workload in the cache at that time.
     version: Option<u64>,
-    pods: Arc<[Address]>,
+    value: V,
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> Read<K, V> {
+    fn new() -> Self {
+        Self(Mutex::default())
+    }
+
+    fn get(&self, key: &K, version: Option<u64>) -> Option<V> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get(key).filter(|known| known.version == version)?;
+        (known.at.elapsed() < READ_AGAIN_AFTER).then(|| known.value.clone())
+    }
+
+    /// Remembers a value, and no longer those that are too old to serve.
+    fn put(&self, key: &K, version: Option<u64>, value: V) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, known| known.at.elapsed() < READ_AGAIN_AFTER);
+        known.insert(key.clone(), Known { at: Instant::now(), version, value });
+    }
 }
 
 /// A running pod.
@@ -55,23 +76,33 @@ struct Address {
 impl Targets {
     /// Of this cluster.
     pub fn new(hub: Arc<Hub>, cluster_domain: &str) -> Self {
-        Self { hub, cluster_domain: cluster_domain.into(), listed: Mutex::default() }
+        Self { hub, cluster_domain: cluster_domain.into(), pods: Read::new(), secrets: Read::new() }
     }
 
-    /// Pods of a workload, listed anew only if it changed since.
+    fn version(&self, key: &ObjectKey) -> Option<u64> {
+        self.hub.cache.get(key).map(|entry| entry.resource_version)
+    }
+
     async fn pods(&self, workload: &ObjectKey) -> Result<Arc<[Address]>, String> {
-        let now = Instant::now();
-        // Read before the list: a change meanwhile makes the next caller list again.
-        let version = self.hub.cache.get(workload).map(|entry| entry.resource_version);
-        let known = self.listed.lock().unwrap_or_else(PoisonError::into_inner).get(workload).cloned();
-        if let Some(known) = known.filter(|known| known.version == version && now - known.at < RELIST_AFTER) {
-            return Ok(known.pods);
+        // Before the list: a change meanwhile makes the next caller list again.
+        let version = self.version(workload);
+        if let Some(pods) = self.pods.get(workload, version) {
+            return Ok(pods);
         }
         let pods: Arc<[Address]> = list(&self.hub.client, workload).await?.into();
-        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        listed.retain(|_, known| now.saturating_duration_since(known.at) < FORGET_AFTER);
-        listed.insert(workload.clone(), Listed { at: now, version, pods: pods.clone() });
+        self.pods.put(workload, version, pods.clone());
         Ok(pods)
+    }
+
+    async fn secret_url(&self, key: &SecretKey) -> Result<EndpointUrl, String> {
+        let version = self.version(&ObjectKey::new(GroupKind::new("", "Secret"), &key.namespace, &key.name));
+        if let Some(url) = self.secrets.get(key, version) {
+            return Ok(url);
+        }
+        let text = secret(&self.hub.client, key).await?;
+        let url = EndpointUrl::secret(&text, key).map_err(|error| format!("{}: {error}", key_name(key)))?;
+        self.secrets.put(key, version, url.clone());
+        Ok(url)
     }
 
     async fn find(&self, target: &Target) -> Result<Vec<Endpoint>, String> {
@@ -85,11 +116,7 @@ impl Targets {
                 pods.iter().map(|address| plain(address.pod.clone(), &pod_url(address.ip, *port, path)?)).collect()
             }
             Target::Url(url) => Ok(vec![plain(String::new(), url)?]),
-            Target::SecretUrl(key) => {
-                let text = secret(&self.hub.client, key).await?;
-                let url = EndpointUrl::secret(&text, key).map_err(|error| format!("{}: {error}", key_name(key)))?;
-                Ok(vec![Endpoint { pod: String::new(), url }])
-            }
+            Target::SecretUrl(key) => Ok(vec![Endpoint { pod: String::new(), url: self.secret_url(key).await? }]),
         }
     }
 }

@@ -1,0 +1,151 @@
+//! What a component imports and exports by name, held against the contract before anything is compiled.
+
+use std::collections::BTreeSet;
+use wasmparser::{Parser, Payload};
+
+use crate::error::LoadError;
+
+/// The contract that this host speaks: components of the same major and minor version fit.
+pub(crate) const CONTRACT: &str = "0.1.0";
+
+const PACKAGE: &str = "opstack:plugin/";
+
+/// Which world a component is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum World {
+    /// `workload-plugin`
+    Workload,
+    /// `execution-client-plugin`
+    Client,
+}
+
+impl World {
+    /// Interfaces that this world may import.
+    fn imports(self) -> &'static [&'static str] {
+        match self {
+            Self::Workload => &["types", "probes", "cluster", "execution-clients", "log"],
+            Self::Client => &["types", "log"],
+        }
+    }
+}
+
+/// The names that matter of a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Surface {
+    pub(crate) world: World,
+    /// Version of the contract that the component was built for.
+    pub(crate) version: String,
+}
+
+/// The world and version of a component.
+///
+/// # Errors
+/// When it imports anything outside the contract, speaks another version of it, or is not of exactly one world.
+pub(crate) fn of_component(bytes: &[u8]) -> Result<Surface, LoadError> {
+    let Names { imports, exports } = names(bytes).map_err(damaged)?;
+    for name in &imports {
+        if interface(name)?.is_none() {
+            return Err(LoadError::ForbiddenImport { name: name.clone() });
+        }
+    }
+    let mut found = None;
+    for name in &exports {
+        let world = match interface(name)? {
+            Some(("workload", version)) => Surface { world: World::Workload, version: version.into() },
+            Some(("execution-client", version)) => Surface { world: World::Client, version: version.into() },
+            _ => continue,
+        };
+        if found.replace(world).is_some() {
+            return Err(LoadError::Mismatch { why: "it exports both worlds of the contract; make it two plugins".into() });
+        }
+    }
+    let surface = found.ok_or(LoadError::NoWorld)?;
+    let allowed = surface.world.imports();
+    let outside = |name: &&String| !matches!(interface(name), Ok(Some((interface, _))) if allowed.contains(&interface));
+    match imports.iter().find(outside) {
+        Some(name) => Err(LoadError::ForbiddenImport { name: name.clone() }),
+        None => Ok(surface),
+    }
+}
+
+/// Checks a core module before it is made a component: what it imports must be of the contract.
+///
+/// # Errors
+/// The first import that is not.
+pub(crate) fn check_module(bytes: &[u8]) -> Result<(), LoadError> {
+    for payload in Parser::new(0).parse_all(bytes) {
+        let Payload::ImportSection(section) = payload.map_err(damaged)? else { continue };
+        for import in section.into_imports() {
+            let import = import.map_err(damaged)?;
+            let ours = import.module.trim_start_matches("[export]").starts_with(PACKAGE);
+            if !ours {
+                return Err(LoadError::ForbiddenImport { name: format!("{} of {}", import.name, import.module) });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn damaged(error: wasmparser::BinaryReaderError) -> LoadError {
+    LoadError::Damaged { why: error.to_string() }
+}
+
+/// The interface and version of a name, if it is of our package and of a version that we speak.
+fn interface(name: &str) -> Result<Option<(&str, &str)>, LoadError> {
+    let Some(rest) = name.strip_prefix(PACKAGE) else { return Ok(None) };
+    let (interface, version) = rest.split_once('@').unwrap_or((rest, "none"));
+    if line(version) != line(CONTRACT) {
+        let supported = format!("{}.x", line(CONTRACT));
+        return Err(LoadError::WrongContract { found: version.into(), supported });
+    }
+    Ok(Some((interface, version)))
+}
+
+/// `0.1` of `0.1.7`: versions of one line are compatible.
+fn line(version: &str) -> &str {
+    version.rsplit_once('.').map_or(version, |(line, _)| line)
+}
+
+struct Names {
+    imports: BTreeSet<String>,
+    exports: BTreeSet<String>,
+}
+
+/// Names of the outermost component; those of what is nested in it are its own affair.
+fn names(bytes: &[u8]) -> wasmparser::Result<Names> {
+    let mut names = Names { imports: BTreeSet::new(), exports: BTreeSet::new() };
+    let mut depth = 0_usize;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload? {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    names.imports.insert(import?.name.full_name().into());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                for export in section {
+                    names.exports.insert(export?.name.full_name().into());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_one_line_fit() {
+        assert!(matches!(interface("opstack:plugin/log@0.1.0"), Ok(Some(("log", "0.1.0")))));
+        assert!(matches!(interface("opstack:plugin/log@0.1.7"), Ok(Some(("log", "0.1.7")))));
+        assert!(matches!(interface("wasi:cli/environment@0.2.0"), Ok(None)));
+        for other in ["opstack:plugin/log@0.2.0", "opstack:plugin/log@1.1.0", "opstack:plugin/log"] {
+            assert!(matches!(interface(other), Err(LoadError::WrongContract { .. })), "{other}");
+        }
+    }
+}
