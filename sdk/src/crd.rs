@@ -16,7 +16,8 @@ pub fn definition<W: Workload>(manifest: &Manifest) -> Value {
     let kind = manifest.kind;
     let mut spec = structural::<W::Spec>();
     if !manifest.rules.is_empty() {
-        let rules: Vec<_> = manifest.rules.iter().map(|(rule, message)| json!({"rule": rule, "message": message})).collect();
+        let rules: Vec<_> =
+            manifest.rules.iter().map(|(rule, message)| json!({"rule": rule, "message": message})).collect();
         spec["x-kubernetes-validations"] = rules.into();
     }
     let mut columns: Vec<_> = manifest
@@ -48,11 +49,32 @@ pub fn definition<W: Workload>(manifest: &Manifest) -> Value {
                 "schema": {"openAPIV3Schema": {
                     "type": "object",
                     "required": ["spec"],
-                    "properties": {"spec": spec, "status": structural::<W::Status>()},
+                    "properties": {"spec": spec, "status": lenient(structural::<W::Status>())},
                 }},
             }],
         },
     })
+}
+
+/// A status is written piece by piece, by the host too where the plugin can't speak: nothing in it is required, and
+/// nothing that nobody reported is filled in.
+fn lenient(mut schema: Value) -> Value {
+    if let Some(object) = schema.as_object_mut() {
+        object.remove("required");
+        object.remove("default");
+        for (key, value) in object.iter_mut() {
+            match key.as_str() {
+                "properties" => value.as_object_mut().into_iter().flat_map(Map::values_mut).for_each(relax),
+                "items" | "additionalProperties" => relax(value),
+                _ => {}
+            }
+        }
+    }
+    schema
+}
+
+fn relax(schema: &mut Value) {
+    *schema = lenient(std::mem::take(schema));
 }
 
 /// The structural schema of a type.

@@ -5,6 +5,7 @@
 
 use k8s_openapi::api::core::v1::{Container, Volume};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 use crate::answer::Failure;
 use crate::opstack::execution::ExecutionSettings;
@@ -50,6 +51,12 @@ pub struct ClientRequest {
     pub extra_args: Vec<String>,
     /// Path of the engine JWT inside the container; the file exists before the client starts.
     pub jwt_path: String,
+    /// File with the key of the client's p2p identity, 64 hexadecimal digits. `$(POD_NAME)` in it is for Kubernetes to
+    /// expand in arguments; the node's plugin gives that variable to all containers.
+    pub node_key: String,
+    /// Peers (`enode://…`) to stay connected to, beside those of the settings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<String>,
     /// Where transactions are forwarded to (`http://…`); absent on a sequencer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequencer_http: Option<String>,
@@ -80,9 +87,13 @@ pub enum Genesis {
 pub struct Mounts {
     /// Holds the engine JWT.
     pub jwt: MountPoint,
+    /// Holds the key of the p2p identity.
+    pub node_key: MountPoint,
     /// Holds the genesis file, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub genesis: Option<MountPoint>,
+    /// Holds the fragment's `files`, if it has any.
+    pub files: MountPoint,
 }
 
 /// A volume and the directory where it is mounted.
@@ -107,6 +118,8 @@ pub struct ClientFragment {
     pub volumes: Vec<Volume>,
     /// Volumes with a claim for each pod.
     pub claims: Vec<Claim>,
+    /// Configuration files by name, on the volume [`Mounts::files`]. No secrets.
+    pub files: BTreeMap<String, String>,
     /// Ports for the node's Services.
     pub ports: Ports,
     /// Format of the data directory.
@@ -115,7 +128,7 @@ pub struct ClientFragment {
     pub immutable: String,
     /// What the client needs to stop cleanly, in seconds.
     pub grace_period_seconds: i64,
-    /// Settings that this client lacks.
+    /// Settings that this client lacks or that make no sense to it.
     pub unsupported: Vec<Unsupported>,
     /// Value of op-node's `--l2.enginekind`: `geth` or `reth`.
     pub engine_kind: String,

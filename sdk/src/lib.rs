@@ -48,7 +48,7 @@ pub use serde_json;
 /// Makes the crate a component of the world `workload-plugin` that serves the given [`Workload`].
 #[macro_export]
 macro_rules! register_workload {
-    ($workload:ty) => {
+    ($workload:ident) => {
         #[cfg(target_arch = "wasm32")]
         mod __component {
             #[global_allocator]
@@ -62,7 +62,7 @@ macro_rules! register_workload {
 /// Makes the crate a component of the world `execution-client-plugin` that serves the given [`ExecutionClient`].
 #[macro_export]
 macro_rules! register_execution_client {
-    ($client:ty) => {
+    ($client:ident) => {
         #[cfg(target_arch = "wasm32")]
         mod __component {
             #[global_allocator]

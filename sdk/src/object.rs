@@ -16,6 +16,8 @@ pub struct Metadata {
     pub namespace: String,
     /// Unique for one life of the object. Empty in an offline render.
     pub uid: String,
+    /// When it was made, as RFC 3339 text, which sorts by time. Absent in an offline render.
+    pub creation_timestamp: Option<String>,
     /// Counts the changes of the spec.
     pub generation: i64,
     /// Labels set by the user.

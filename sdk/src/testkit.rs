@@ -1,7 +1,8 @@
 //! Tests of a plugin without a cluster: a folder for each case, objects in, answer out.
 //!
 //! `tests/cases/<case>/cr.yaml` holds the object under test, then the documents that it may look up (Secrets as the
-//! facts that the host would show). `expected.yaml` holds the answer. `BLESS=1 cargo test` writes the latter.
+//! facts that the host would show). `around.yaml`, if it is there, tells what the host knows beside them: how the
+//! children are doing, and what the probes found. `expected.yaml` holds the answer. `BLESS=1 cargo test` writes the latter.
 
 #![cfg(not(target_arch = "wasm32"))]
 
@@ -17,6 +18,12 @@ use crate::cluster::Cluster;
 use crate::wire::log::Level;
 use crate::wire::{types, workload};
 use crate::workload::Workload;
+
+mod around;
+mod example;
+
+use around::Around;
+pub use example::check_example;
 
 /// A client's render function: `call::render_client::<Geth>`.
 pub type RenderClient = fn(&str) -> Result<String, Failure>;
@@ -84,7 +91,10 @@ impl Cluster for FakeCluster {
     fn render_client(&self, client: &str, request: &str) -> Result<String, Failure> {
         let Some(render) = self.clients.get(client) else {
             let known: Vec<_> = self.clients.keys().map(String::as_str).collect();
-            return Err(Failure::waiting(format!("execution client {client}, which is not installed (installed: {})", known.join(", "))));
+            return Err(Failure::waiting(format!(
+                "execution client {client}, which is not installed (installed: {})",
+                known.join(", ")
+            )));
         };
         render(request)
     }
@@ -137,7 +147,11 @@ fn run_case<W: Workload>(case: &Path, clients: &[(&str, RenderClient)]) -> Resul
     for (name, render) in clients {
         cluster = cluster.client(name, *render);
     }
-    let answer = call::reconcile::<W>(&cluster, request(&object));
+    let mut request = request(&object);
+    if let Ok(around) = fs::read_to_string(case.join("around.yaml")) {
+        serde_norway::from_str::<Around>(&around).unwrap().put_into(&mut request);
+    }
+    let answer = call::reconcile::<W>(&cluster, request);
     let actual = serde_norway::to_string(&readable(answer)).unwrap();
     let path = case.join("expected.yaml");
     if std::env::var_os("BLESS").is_some() {
@@ -196,7 +210,14 @@ fn readable(answer: Result<workload::Response, Failure>) -> Value {
             all[key] = values.into();
         }
     };
-    add("events", response.events.iter().map(|e| json!({"warning": e.warning, "reason": e.reason, "message": e.message})).collect());
+    add(
+        "events",
+        response
+            .events
+            .iter()
+            .map(|e| json!({"warning": e.warning, "reason": e.reason, "message": e.message}))
+            .collect(),
+    );
     add("secrets", response.secrets.iter().map(secret).collect());
     add("probes", response.probes.iter().map(|p| json!({"id": p.id, "target": format!("{:?}", p.target), "question": format!("{:?}", p.question), "wakeOn": p.wake_on})).collect());
     add("actions", response.actions.iter().map(|a| format!("{a:?}").into()).collect());

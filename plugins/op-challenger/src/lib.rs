@@ -1,1 +1,106 @@
-//! TODO
+//! The kind `OpChallenger`: op-challenger, which plays the dispute games of a chain.
+//!
+//! It keeps its state on a volume, and runs the fault proof machine itself: there are no Jobs.
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::ConfigMap;
+use opstack_sdk::answer::{Answer, Failure};
+use opstack_sdk::cluster::{Context, kind_of};
+use opstack_sdk::manifest::Manifest;
+use opstack_sdk::opstack::component::{Component, Obstacle, manifest, obstacle};
+use opstack_sdk::opstack::network::Network;
+use opstack_sdk::opstack::{CHALLENGER, NODE, signing};
+use opstack_sdk::values::Address;
+use opstack_sdk::{Object, Workload, register_workload};
+
+mod args;
+mod games;
+mod resources;
+mod spec;
+mod status;
+
+use games::Games;
+use resources::{Chain, Endpoints, PROGRAM};
+use spec::ChallengerSpec;
+use status::ChallengerStatus;
+
+/// The plugin.
+pub struct OpChallenger;
+
+register_workload!(OpChallenger);
+
+impl Workload for OpChallenger {
+    type Spec = ChallengerSpec;
+    type Status = ChallengerStatus;
+
+    fn manifest() -> Manifest {
+        let mut manifest = manifest(&PROGRAM, env!("CARGO_PKG_VERSION"), CHALLENGER);
+        manifest.reads.extend([NODE.to_ref(), kind_of::<ConfigMap>()]);
+        manifest.owns.retain(|kind| kind.kind != "Deployment");
+        manifest.owns.extend([kind_of::<StatefulSet>(), kind_of::<ConfigMap>()]);
+        manifest.rpc_methods.push("eth_getCode");
+        manifest
+    }
+
+    fn reconcile(cx: &Context<'_>, object: &Object<ChallengerSpec>) -> Result<Answer<ChallengerStatus>, Failure> {
+        let spec = &object.spec;
+        let games = Games::of(&spec.fault_proof);
+        let component = Component::open(cx, &object.metadata, &PROGRAM, spec.common())?;
+        let signing = component.signing()?;
+        let factory = factory(&component.network, spec);
+        let endpoints = obstacle(Endpoints::find(&component, spec, &games))?;
+        let status = |phase| ChallengerStatus {
+            phase,
+            account: signing.as_ref().ok().and_then(signing::Signing::address),
+            challenger_info: status::info(&component),
+        };
+        let ready = signing.as_ref().map_err(Obstacle::from).and_then(|signing| {
+            games::check_prestate(&games, &spec.fault_proof.cannon)?;
+            Ok((signing, endpoints.as_ref().map_err(Clone::clone)?))
+        });
+        let chain = obstacle(Chain::find(&component, spec, &games))?;
+        let mut answer = match (ready, chain) {
+            (Ok((signing, endpoints)), Ok(chain)) => match check_factory(factory, &chain, &component.network) {
+                Err(obstacle) => obstacle.answer(status),
+                Ok(()) => {
+                    let mut answer = Answer::new(status(component.phase("StatefulSet")));
+                    let work = resources::work(&component, spec, &games, factory, endpoints, chain);
+                    component.render(&mut answer, signing, work)?;
+                    answer
+                }
+            },
+            (Err(obstacle), _) | (_, Err(obstacle)) => obstacle.answer(status),
+        };
+        let endpoints = endpoints.as_ref().ok();
+        answer.conditions.extend(status::connections(&component, factory, endpoints));
+        answer.condition(signing::condition(&signing)).condition(args::honoured(spec, &games).condition());
+        answer.probes.extend(status::probes(&component, factory, endpoints));
+        warn(&mut answer, spec, &games);
+        Ok(answer)
+    }
+}
+
+/// The spec's address before that of the network's status.
+fn factory<'a>(network: &'a Network, spec: &'a ChallengerSpec) -> Option<&'a Address> {
+    spec.dispute_game.factory_addr.get().or_else(|| network.contract(|c| c.dispute_game_factory_addr.as_ref()))
+}
+
+/// The program knows the factory of a chain of the registry. Of any other it has to be told.
+fn check_factory(factory: Option<&Address>, chain: &Chain, network: &Network) -> Result<(), Obstacle> {
+    match (factory, chain) {
+        (Some(_), _) | (None, Chain::Registry(_)) => Ok(()),
+        (None, _) => Err(Obstacle::waiting(&format!(
+            "the address of the DisputeGameFactory: neither spec.disputeGame.factoryAddr nor the status of {} has it",
+            network.title()
+        ))),
+    }
+}
+
+fn warn(answer: &mut Answer<ChallengerStatus>, spec: &ChallengerSpec, games: &Games) {
+    if games.need_op_program() && spec.image.is_none() && spec.fault_proof.cannon.server.is_none() {
+        answer.warn(
+            "OpProgramRemoved",
+            "games of the type cannon run op-program, which newer images of op-challenger lack, and chains respect cannon-kona instead since Karst; set spec.faultProof.traceType: cannon-kona, or spec.image and spec.faultProof.cannon.server",
+        );
+    }
+}

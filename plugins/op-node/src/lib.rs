@@ -1,1 +1,140 @@
-//! TODO
+//! The plugin of the kind `OpNode`: op-node and an execution client in one pod, as a StatefulSet with its Services.
+//!
+//! The flow: [`settle`] looks up and decides everything, [`resources`] renders, [`probes`] and [`status`] say how the
+//! node is doing. The execution client's part of the pod comes from the client's own plugin.
+
+pub mod args;
+pub mod chain;
+pub mod checks;
+pub mod compat;
+pub mod keys;
+pub mod probes;
+pub mod resources;
+pub mod settle;
+pub mod siblings;
+pub mod spec;
+pub mod status;
+pub mod wiring;
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use opstack_sdk::answer::{Answer, Condition, Event, Failure};
+use opstack_sdk::cluster::kind_of;
+use opstack_sdk::manifest::Column;
+use opstack_sdk::opstack::status::{ERROR, PENDING, PRIVATE_KEY_LOADED, READY};
+use opstack_sdk::opstack::{NETWORK, NODE, signing};
+use opstack_sdk::{Context, Manifest, Object, Workload};
+
+use crate::settle::Node;
+use crate::spec::OpNodeSpec;
+use crate::status::OpNodeStatus;
+use crate::wiring::SequencerMode;
+
+/// The kind `OpNode`.
+pub struct OpNode;
+
+opstack_sdk::register_workload!(OpNode);
+
+/// Rules on changes of the spec: (rule, message).
+const RULES: [(&str, &str); 5] = [
+    (
+        "self.optimismNetworkRef == oldSelf.optimismNetworkRef",
+        "a node's data belongs to one chain: make a new OpNode for another network",
+    ),
+    (
+        "!has(oldSelf.opGeth) || !has(self.opGeth) || self.opGeth.stateScheme == oldSelf.opGeth.stateScheme",
+        "opGeth.stateScheme can't change while data exists: make a new OpNode",
+    ),
+    (
+        "!has(oldSelf.opGeth) || !has(self.opGeth) || self.opGeth.dbEngine == oldSelf.opGeth.dbEngine",
+        "opGeth.dbEngine can't change while data exists: make a new OpNode",
+    ),
+    (
+        "!has(oldSelf.executionClient.settings) || !has(self.executionClient.settings) || self.executionClient.settings.stateScheme == oldSelf.executionClient.settings.stateScheme",
+        "executionClient.settings.stateScheme can't change while data exists: make a new OpNode",
+    ),
+    (
+        "!has(oldSelf.executionClient.settings) || !has(self.executionClient.settings) || self.executionClient.settings.dbEngine == oldSelf.executionClient.settings.dbEngine",
+        "executionClient.settings.dbEngine can't change while data exists: make a new OpNode",
+    ),
+];
+
+impl Workload for OpNode {
+    type Spec = OpNodeSpec;
+    type Status = OpNodeStatus;
+
+    fn manifest() -> Manifest {
+        let column = |name, path| Column { name, kind: "string", path };
+        Manifest {
+            columns: vec![
+                column("Type", ".spec.nodeType"),
+                column("Client", ".status.executionClient"),
+                column("Phase", ".status.phase"),
+                Column { name: "Block", kind: "integer", path: ".status.nodeInfo.chainHead.blockNumber" },
+                Column { name: "Peers", kind: "integer", path: ".status.nodeInfo.peerCount" },
+            ],
+            rules: RULES.to_vec(),
+            reads: vec![
+                NETWORK.to_ref(),
+                NODE.to_ref(),
+                kind_of::<Secret>(),
+                kind_of::<ConfigMap>(),
+                kind_of::<StatefulSet>(),
+            ],
+            owns: vec![
+                kind_of::<ServiceAccount>(),
+                kind_of::<ConfigMap>(),
+                kind_of::<Service>(),
+                kind_of::<NetworkPolicy>(),
+                kind_of::<PodDisruptionBudget>(),
+                kind_of::<StatefulSet>(),
+            ],
+            rpc_methods: probes::METHODS.to_vec(),
+            phases: Some((PENDING, ERROR)),
+            ..Manifest::new("op-node", env!("CARGO_PKG_VERSION"), NODE)
+        }
+    }
+
+    fn reconcile(cx: &Context<'_>, object: &Object<OpNodeSpec>) -> Result<Answer<OpNodeStatus>, Failure> {
+        let node = Node::settle(cx, object)?;
+        let found = probes::findings(cx);
+        let status = status::status(&node, &found);
+        let mut answer = if node.keys.missing.is_empty() {
+            let mut answer = Answer::new(status);
+            resources::render(&node, &mut answer)?;
+            answer.probes = probes::probes(&node);
+            answer
+        } else {
+            // Rendering now and again when they are there would restart the pods at once: their hash is in the pod.
+            Answer::keep(status, format!("generating {}", node.keys.missing.join(", ")))
+        };
+        answer.secrets.clone_from(&node.keys.generated);
+        answer.conditions = status::conditions(&node, &found);
+        answer.conditions.extend(compat::condition(&node));
+        answer.conditions.extend(sequencing(&node, &mut answer.events));
+        answer.events.extend(node.events.iter().cloned());
+        Ok(answer)
+    }
+}
+
+/// What a sequencer's user should know.
+fn sequencing(node: &Node<'_>, events: &mut Vec<Event>) -> Vec<Condition> {
+    let mut conditions = vec![];
+    if let SequencerMode::Standby(why) = &node.wiring.mode {
+        events.push(Event::warning("SequencerStandsBy", why));
+        conditions.push(Condition::no(READY, "SequencerStandsBy", why));
+    }
+    if node.spec().sequences() {
+        conditions.push(match &node.signing {
+            Some(signing) => signing::condition(&Ok(signing.clone())),
+            None => {
+                let why = "blocks are not gossiped to replicas, which then follow L1 only: set spec.opNode.sequencer.key or signer";
+                events.push(Event::warning("NoSequencerKey", why));
+                Condition::no(PRIVATE_KEY_LOADED, "NoSequencerKey", why)
+            }
+        });
+    }
+    conditions
+}

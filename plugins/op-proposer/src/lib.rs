@@ -1,1 +1,66 @@
-//! TODO
+//! The kind `OpProposer`: op-proposer, which proposes the state of L2 to a contract on L1.
+//!
+//! One process for one account: two would propose the same and fight over nonces.
+
+use opstack_sdk::answer::{Answer, Failure};
+use opstack_sdk::cluster::Context;
+use opstack_sdk::manifest::Manifest;
+use opstack_sdk::opstack::component::{Component, Obstacle, manifest, obstacle};
+use opstack_sdk::opstack::{NODE, PROPOSER, signing};
+use opstack_sdk::{Object, Workload, register_workload};
+
+mod args;
+mod resources;
+mod spec;
+mod status;
+mod target;
+
+use resources::{Outputs, PROGRAM};
+use spec::ProposerSpec;
+use status::ProposerStatus;
+use target::Contract;
+
+/// The plugin.
+pub struct OpProposer;
+
+register_workload!(OpProposer);
+
+impl Workload for OpProposer {
+    type Spec = ProposerSpec;
+    type Status = ProposerStatus;
+
+    fn manifest() -> Manifest {
+        let mut manifest = manifest(&PROGRAM, env!("CARGO_PKG_VERSION"), PROPOSER);
+        manifest.reads.push(NODE.to_ref());
+        manifest.rpc_methods.extend(["eth_getCode", "optimism_syncStatus"]);
+        manifest
+    }
+
+    fn reconcile(cx: &Context<'_>, object: &Object<ProposerSpec>) -> Result<Answer<ProposerStatus>, Failure> {
+        let spec = &object.spec;
+        let component = Component::open(cx, &object.metadata, &PROGRAM, spec.common())?;
+        args::check(spec, component.network.spec.l1_chain_id.get())?;
+        let signing = component.signing()?;
+        let contract = obstacle(Contract::find(&component.network, spec))?;
+        let outputs = obstacle(Outputs::find(&component, spec))?;
+        let status = |phase| ProposerStatus {
+            phase,
+            account: signing.as_ref().ok().and_then(signing::Signing::address),
+            proposer_info: status::info(&component, outputs.as_ref().ok()),
+        };
+        let mut answer = match (&signing, &contract, &outputs) {
+            (Ok(signing), Ok(contract), Ok(outputs)) => {
+                let mut answer = Answer::new(status(component.phase("Deployment")));
+                component.render(&mut answer, signing, resources::work(spec, outputs, contract))?;
+                answer
+            }
+            (Err(nobody), ..) => Obstacle::from(nobody).answer(status),
+            (_, Err(obstacle), _) | (_, _, Err(obstacle)) => obstacle.clone().answer(status),
+        };
+        let (contract, outputs) = (contract.as_ref().ok(), outputs.as_ref().ok());
+        answer.conditions.extend(status::connections(&component, spec, contract, outputs));
+        answer.condition(signing::condition(&signing)).condition(args::honoured(spec, contract).condition());
+        answer.probes.extend(status::probes(&component, contract, outputs));
+        Ok(answer)
+    }
+}

@@ -1,0 +1,89 @@
+//! From the spec to the arguments of op-batcher: `op-batcher/flags/{flags,throttle_flags}.go` and `op-service`, the
+//! same in v1.16.13 and v1.19.6.
+
+use opstack_sdk::opstack::honoured::Honoured;
+
+use crate::spec::{BatcherSpec, Compressor, DataAvailabilityType, Throttling};
+
+/// Seconds between blocks of Ethereum, in which the program counts durations.
+const L1_BLOCK_SECONDS: u64 = 12;
+
+/// The program's own arguments.
+pub fn args(spec: &BatcherSpec) -> Vec<String> {
+    let (batching, throttling) = (&spec.batching, &spec.throttling);
+    let mut args = vec![
+        format!("--max-channel-duration={}", l1_blocks(batching.max_channel_duration.as_millis())),
+        format!("--sub-safety-margin={}", batching.sub_safety_margin),
+        format!("--max-l1-tx-size-bytes={}", batching.target_l1_tx_size),
+        format!("--target-num-frames={}", frames(spec)),
+        format!("--compressor={}", compressor(batching.compressor)),
+        format!("--approx-compr-ratio={}", batching.approx_compr_ratio),
+        format!("--data-availability-type={}", data_availability(spec.data_availability.kind)),
+        format!("--max-pending-tx={}", throttling.max_pending_tx),
+    ];
+    if !throttling.enabled {
+        // Throttling has no switch: a threshold of zero disables it.
+        args.push("--throttle.unsafe-da-bytes-lower-threshold=0".into());
+    }
+    args.extend(spec.l1_transaction.args());
+    args.extend(spec.rpc.args());
+    args
+}
+
+/// The settings that op-batcher has no counterpart for.
+pub fn honoured(spec: &BatcherSpec) -> Honoured {
+    let mut honoured = Honoured::by("op-batcher");
+    honoured.idle(
+        "spec.throttling.backlogSafetyMargin",
+        spec.throttling.backlog_safety_margin != Throttling::default().backlog_safety_margin,
+        "op-batcher has no such setting; it throttles by the bytes that wait (spec.extraArgs, --throttle.*)",
+    );
+    spec.l1.report_beacon(&mut honoured);
+    spec.rpc.report(&mut honoured);
+    honoured
+}
+
+/// 0 means "until it is full" to the program, so a short duration becomes one block.
+fn l1_blocks(millis: u64) -> u64 {
+    match millis {
+        0 => 0,
+        _ => (millis / (L1_BLOCK_SECONDS * 1000)).max(1),
+    }
+}
+
+fn frames(spec: &BatcherSpec) -> u64 {
+    let (target, blobs) = (spec.batching.target_num_frames.get(), spec.data_availability.max_blobs_per_tx.get());
+    match (spec.data_availability.kind, target) {
+        (DataAvailabilityType::Calldata, _) => target,
+        (_, 1) => blobs,
+        (_, _) => target.min(blobs),
+    }
+}
+
+fn compressor(compressor: Compressor) -> &'static str {
+    match compressor {
+        Compressor::Shadow => "shadow",
+        Compressor::Ratio => "ratio",
+        Compressor::None => "none",
+    }
+}
+
+fn data_availability(kind: DataAvailabilityType) -> &'static str {
+    match kind {
+        DataAvailabilityType::Blobs => "blobs",
+        DataAvailabilityType::Calldata => "calldata",
+        DataAvailabilityType::Auto => "auto",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::l1_blocks;
+
+    #[test]
+    fn durations_become_blocks_of_l1() {
+        for (millis, blocks) in [(0, 0), (1, 1), (11_999, 1), (24_000, 2), (600_000, 50)] {
+            assert_eq!(l1_blocks(millis), blocks, "{millis}");
+        }
+    }
+}

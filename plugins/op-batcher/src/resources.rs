@@ -1,0 +1,56 @@
+//! What a batcher dials beside L1, and the pod that does.
+
+use opstack_sdk::answer::Failure;
+use opstack_sdk::opstack::component::{Component, Program, Work};
+use opstack_sdk::opstack::endpoint::Endpoint;
+use opstack_sdk::opstack::node::Upstream;
+
+use crate::args;
+use crate::spec::BatcherSpec;
+
+/// op-batcher as the spec documents it.
+pub static PROGRAM: Program = Program {
+    name: "op-batcher",
+    role: "batcher",
+    prefix: "OP_BATCHER",
+    image: "us-docker.pkg.dev/oplabs-tools-artifacts/images/op-batcher:v1.16.11",
+    requests: ("100m", "256Mi"),
+    limits: ("1000m", "2Gi"),
+    // Transactions in flight are waited for: ten confirmations of twelve seconds, and some more.
+    grace_seconds: 300,
+};
+
+/// The two RPCs of the sequencer.
+pub struct Sequencer {
+    /// Execution.
+    pub eth: Upstream,
+    /// Consensus.
+    pub rollup: Upstream,
+}
+
+impl Sequencer {
+    /// Finds both.
+    ///
+    /// # Errors
+    /// `waiting` when what is named does not exist.
+    pub fn find(component: &Component<'_>, spec: &BatcherSpec) -> Result<Self, Failure> {
+        let l2 = component.l2(spec.sequencer_ref.as_ref());
+        let eth = Endpoint::of(spec.l2_eth_rpc_from.as_ref(), spec.l2_eth_rpc.as_ref());
+        let rollup = Endpoint::of(spec.rollup_rpc_from.as_ref(), spec.rollup_rpc.as_ref());
+        Ok(Self { eth: l2.eth_rpc(eth, "spec.l2EthRpc")?, rollup: l2.rollup_rpc(rollup, "spec.rollupRpc")? })
+    }
+}
+
+/// What op-batcher adds to its pod.
+pub fn work(spec: &BatcherSpec, sequencer: &Sequencer) -> Work {
+    Work {
+        args: args::args(spec),
+        env: vec![
+            sequencer.eth.endpoint.env("OP_BATCHER_L2_ETH_RPC"),
+            sequencer.rollup.endpoint.env("OP_BATCHER_ROLLUP_RPC"),
+        ],
+        rpc: Some(spec.rpc.server()),
+        restart_on: [&sequencer.eth, &sequencer.rollup].into_iter().filter_map(|rpc| rpc.fingerprint.clone()).collect(),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,102 @@
+//! From the spec to the arguments of op-challenger: `op-challenger/flags/flags.go` and `op-service`, v1.16.13 and
+//! v1.19.6.
+
+use opstack_sdk::opstack::honoured::Honoured;
+use opstack_sdk::values::Address;
+
+use crate::games::{Games, Prestate};
+use crate::resources::Chain;
+use crate::spec::{Cannon, ChallengerSpec, NoRpc};
+
+const OP_PROGRAM: &str = "/usr/local/bin/op-program";
+
+/// The program's own arguments.
+pub fn args(spec: &ChallengerSpec, games: &Games, factory: Option<&Address>, chain: &Chain) -> Vec<String> {
+    let mut args = vec![format!("--datadir={}", spec.data_dir), format!("--game-types={}", games.names())];
+    args.extend(factory.map(|factory| format!("--game-factory-address={factory}")));
+    let allowed: Vec<_> = spec.dispute_game.game_allowlist.iter().map(Address::as_str).collect();
+    if !allowed.is_empty() {
+        args.push(format!("--game-allowlist={}", allowed.join(",")));
+    }
+    args.extend([
+        format!("--http-poll-interval={}", spec.monitoring.interval),
+        format!("--max-concurrency={}", spec.monitoring.max_games),
+        format!("--num-confirmations={}", spec.monitoring.num_confirmations),
+    ]);
+    // A network's name and files exclude each other. The name also stands for the factory.
+    if let Chain::Registry(name) = chain
+        && (games.need_cannon() || factory.is_none())
+    {
+        args.push(format!("--network={name}"));
+    }
+    if games.need_cannon() {
+        args.extend(cannon_args(&spec.fault_proof.cannon, games, chain));
+    }
+    args
+}
+
+fn cannon_args(cannon: &Cannon, games: &Games, chain: &Chain) -> Vec<String> {
+    let mut args = vec![format!("--cannon-bin={}", cannon.bin)];
+    if games.need_op_program() {
+        args.push(format!("--cannon-server={}", server(cannon)));
+    }
+    if games.need_kona() {
+        args.push(format!("--cannon-kona-server={}", cannon.kona_server));
+    }
+    if games.need_prestate() {
+        args.extend(prestate_args(cannon, games));
+    }
+    if let Chain::Files(_, l1) = chain {
+        args.push(format!("--rollup-config={}", cannon.rollup_config_path));
+        args.push(format!("--l2-genesis={}", cannon.l2_genesis_path));
+        args.extend(l1.iter().map(|path| format!("--l1-genesis={path}")));
+        args.extend(cannon.depset_config_path.iter().map(|path| format!("--depset-config={path}")));
+    }
+    args
+}
+
+fn prestate_args(cannon: &Cannon, games: &Games) -> Vec<String> {
+    if let Some(url) = &cannon.prestates_url {
+        return vec![format!("--prestates-url={url}")];
+    }
+    let Prestate::Path(path) = Prestate::of(cannon) else { return vec![] };
+    let mut args = vec![];
+    if games.need_op_program() {
+        args.push(format!("--cannon-prestate={path}"));
+    }
+    if games.need_kona() {
+        args.push(format!("--cannon-kona-prestate={path}"));
+    }
+    args
+}
+
+/// The executable of the type cannon; a URL is none.
+fn server(cannon: &Cannon) -> &str {
+    cannon.server.as_deref().filter(|server| server.starts_with('/')).unwrap_or(OP_PROGRAM)
+}
+
+/// The settings that op-challenger has no counterpart for.
+pub fn honoured(spec: &ChallengerSpec, games: &Games) -> Honoured {
+    let mut honoured = Honoured::by("op-challenger");
+    let cannon = &spec.fault_proof.cannon;
+    if let Some(server) = cannon.server.as_deref().filter(|server| !server.starts_with('/')) {
+        honoured.refuse(
+            "spec.faultProof.cannon.server",
+            format!("{server:?} is no path; op-challenger runs an executable of its own container, such as {OP_PROGRAM}, and dials no server"),
+        );
+    } else if cannon.server.is_some() && !games.need_op_program() {
+        honoured.refuse("spec.faultProof.cannon.server", "only games of the type cannon run op-program");
+    }
+    match Prestate::of(cannon) {
+        Prestate::Malformed(text) => honoured.refuse(
+            "spec.faultProof.cannon.prestate",
+            format!("{text:?} is neither a path nor a hash of 0x and 64 hexadecimal digits"),
+        ),
+        Prestate::Path(_) if cannon.prestates_url.is_some() => {
+            honoured.refuse("spec.faultProof.cannon.prestate", "prestatesUrl is given, and goes before a path");
+        }
+        _ => {}
+    }
+    honoured.idle("spec.rpc", spec.rpc != NoRpc::default(), "op-challenger has no RPC server");
+    honoured
+}

@@ -1,0 +1,272 @@
+//! What is wrong with a spec beyond what its schema says, and what no program can do.
+
+use opstack_sdk::Object;
+use opstack_sdk::answer::{Failure, FieldError};
+use opstack_sdk::opstack::network::Network;
+use opstack_sdk::opstack::overrides::check_extra_args;
+use opstack_sdk::opstack::rpc::is_loopback;
+
+use crate::chain::Chain;
+use crate::settle::{Node, settings_path};
+use crate::spec::{OpNodeSpec, PortSpec, Protocol, Strategy, SyncMode};
+
+fn verdict(errors: Vec<FieldError>) -> Result<(), Failure> {
+    if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
+}
+
+/// Checks the spec by itself and against its network.
+///
+/// # Errors
+/// All contradictions found.
+pub fn spec(me: &Object<OpNodeSpec>, network: &Network) -> Result<(), Failure> {
+    let spec = &me.spec;
+    let mut errors = vec![];
+    let mut refuse = |path: &str, message: String| errors.push(FieldError::new(path, message));
+    if spec.is_sequencer() && spec.pods() > 1 {
+        refuse(
+            "spec.replicas",
+            format!("{} pods of a sequencer would fork the chain; make one OpNode for each", spec.pods()),
+        );
+    }
+    if !spec.is_sequencer() && spec.op_node.sequencer.enabled == Some(true) {
+        refuse("spec.opNode.sequencer.enabled", "true needs spec.nodeType: sequencer; this is a replica".into());
+    }
+    if spec.pods() > 1 && spec.op_node.p2p.private_key.secret_ref.is_some() {
+        refuse(
+            "spec.opNode.p2p.privateKey.secretRef",
+            format!(
+                "{} pods can't share one identity; use generate or derive, which give each its own, or spec.replicas: 1",
+                spec.pods()
+            ),
+        );
+    }
+    if let Some(name) = spec.execution_settings().and_then(|settings| settings.network.as_ref())
+        && Some(name) != network.spec.network_name.as_ref()
+        && *name != network.name
+    {
+        let known = network.spec.network_name.as_ref().unwrap_or(&network.name);
+        refuse(
+            &format!("{}.network", settings_path(spec)),
+            format!("{name:?} is not the network of this node; write {known:?}, or leave it out"),
+        );
+    }
+    if let Some(endpoint) = &spec.op_node.engine.endpoint
+        && !is_own_engine(spec, endpoint)
+    {
+        let port = spec.execution_settings().map_or(8551, |settings| settings.networking.authrpc.port.to_port());
+        refuse(
+            "spec.opNode.engine.endpoint",
+            format!(
+                "{endpoint:?} is not the engine API of this pod; write \"http://127.0.0.1:{port}\" (the port is that of networking.authrpc), or leave it out"
+            ),
+        );
+    }
+    errors.extend(check_extra_args(&spec.extra_args).err());
+    errors.extend(
+        check_extra_args(&spec.execution_client.extra_args)
+            .err()
+            .map(|error| FieldError::new("spec.executionClient.extraArgs", error.message)),
+    );
+    verdict(errors)
+}
+
+fn is_own_engine(spec: &OpNodeSpec, endpoint: &str) -> bool {
+    let port = spec.execution_settings().map_or(8551, |settings| settings.networking.authrpc.port.to_port());
+    let address = endpoint.strip_prefix("http://").or_else(|| endpoint.strip_prefix("ws://"));
+    let address = address.map(|address| address.trim_end_matches('/'));
+    address
+        .and_then(|address| address.rsplit_once(':'))
+        .is_some_and(|(host, given)| is_loopback(host) && given == port.to_string())
+}
+
+/// Checks the spec against the chain's rollup configuration.
+///
+/// # Errors
+/// When the spec says something else.
+pub fn chain(spec: &OpNodeSpec, chain: &Chain) -> Result<(), Failure> {
+    match (&spec.op_node.sequencer.block_time, &chain.rollup) {
+        (Some(given), Some(rollup)) if given.as_millis() != rollup.block_time * 1000 => Err(Failure::invalid(
+            "spec.opNode.sequencer.blockTime",
+            format!(
+                "{given} is not the block time of the chain; its rollup configuration says {}s. Write that, or leave it out",
+                rollup.block_time
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A port on which the pod listens.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Usual name in Services.
+    pub name: &'static str,
+    /// Field of the spec.
+    pub path: String,
+    /// Port.
+    pub port: u16,
+    /// Whether UDP is listened on too.
+    pub udp: bool,
+    /// Whether other pods reach it.
+    pub reachable: bool,
+}
+
+/// All ports on which the pod listens.
+pub fn listeners(node: &Node<'_>) -> Vec<Listener> {
+    let (spec, networking, ports) = (node.spec(), &node.settings.networking, &node.fragment.ports);
+    let settings = settings_path(spec);
+    let mut all = vec![];
+    let mut add = |name, path: String, port, udp, reachable| all.push(Listener { name, path, port, udp, reachable });
+    let execution = |field: &str| format!("{settings}.networking.{field}.port");
+    if let Some(port) = ports.http {
+        add("geth-http", execution("http"), port, false, !is_loopback(&networking.http.host));
+    }
+    if let Some(port) = ports.ws {
+        add("geth-ws", execution("ws"), port, false, !is_loopback(&networking.ws.host));
+    }
+    if let Some(port) = ports.p2p {
+        add("geth-p2p", execution("p2p"), port, true, true);
+    }
+    add("node-rpc", "spec.opNode.rpc.port".into(), spec.op_node.rpc.port.to_port(), false, node.rpc_reachable());
+    if spec.op_node.p2p.enabled {
+        add("node-p2p", "spec.opNode.p2p.listenPort".into(), spec.op_node.p2p.listen_port.to_port(), true, true);
+    }
+    if node.metrics.enabled {
+        add("node-metrics", "spec.metrics.port".into(), node.metrics.port, false, node.metrics.reachable());
+    }
+    if let Some(port) = ports.metrics {
+        add("geth-metrics", format!("the metrics port of {}", node.client), port, false, true);
+    }
+    add("engine", execution("authrpc"), ports.engine, false, false);
+    all
+}
+
+/// Checks that no two programs listen on one port, and that the Service leads to ports that are listened on.
+///
+/// # Errors
+/// All contradictions found.
+pub fn ports(node: &Node<'_>) -> Result<(), Failure> {
+    let listeners = listeners(node);
+    let mut errors = vec![];
+    for (index, one) in listeners.iter().enumerate() {
+        if let Some(other) = listeners[..index].iter().find(|other| other.port == one.port) {
+            errors.push(FieldError::new(
+                &one.path,
+                format!("{} is taken by {}; choose another one", one.port, other.path),
+            ));
+        }
+    }
+    for (index, port) in node.spec().service.ports.iter().flatten().enumerate() {
+        errors.extend(service_port(&listeners, index, port));
+    }
+    verdict(errors)
+}
+
+fn service_port(listeners: &[Listener], index: usize, port: &PortSpec) -> Option<FieldError> {
+    let target = port.target_port.unwrap_or(port.port).to_port();
+    let path = format!("spec.service.ports[{index}].targetPort");
+    let error = |message: String| Some(FieldError::new(&path, message));
+    let listener =
+        listeners.iter().find(|listener| listener.port == target && (listener.udp || port.protocol == Protocol::Tcp));
+    if let Some(named) = listeners.iter().find(|listener| listener.name == port.name)
+        && named.port != target
+    {
+        return error(format!(
+            "{target} is not where {} is: {} is {}. Make them the same",
+            port.name, named.path, named.port
+        ));
+    }
+    match listener {
+        None => error(format!(
+            "nothing listens on {target}/{}; take the port out, or turn on what it is for",
+            port.protocol.as_str()
+        )),
+        Some(listener) if listener.name == "engine" => error(format!(
+            "{target} is the engine API, which moves the chain's head and is never in a Service; take the port out"
+        )),
+        Some(listener) if !listener.reachable => {
+            error(format!("{} listens on the loopback only; take the port out, or listen on 0.0.0.0", listener.path))
+        }
+        Some(_) => None,
+    }
+}
+
+/// Notes the settings that the programs can't serve.
+pub fn honour(node: &mut Node<'_>) {
+    let spec = node.spec();
+    let (op_node, settings) = (&spec.op_node, settings_path(spec));
+    let authrpc = &node.settings.networking.authrpc;
+    let honoured = &mut node.honoured;
+    if op_node.p2p.bandwidth_limit.is_some() {
+        honoured.refuse("spec.opNode.p2p.bandwidthLimit", "op-node can't limit it; some clusters do by the pod annotation kubernetes.io/egress-bandwidth, to be set in spec.podTemplate");
+    }
+    if !op_node.rpc.enabled {
+        honoured.refuse(
+            "spec.opNode.rpc.enabled",
+            "op-node can't turn its RPC off; it listens on the loopback only, without the admin API",
+        );
+    }
+    let cors = &op_node.rpc.cors;
+    honoured.idle(
+        "spec.opNode.rpc.cors",
+        !cors.origins.is_empty() || cors.methods_differ(),
+        "op-node sends no CORS headers",
+    );
+    let most = op_node.sequencer.max_tx_per_block.map(|most| most.get());
+    honoured.idle(
+        "spec.opNode.sequencer.maxTxPerBlock",
+        most.is_some_and(|most| most != 1000),
+        "op-node limits blocks by gas, which the chain's SystemConfig sets",
+    );
+    if !is_loopback(&authrpc.host) {
+        honoured.refuse(
+            format!("{settings}.networking.authrpc.host"),
+            format!(
+                "{:?} would let other pods move the chain's head; the engine API listens on 127.0.0.1",
+                authrpc.host
+            ),
+        );
+    }
+    if spec.execution_client.strategy == Strategy::SideBySide {
+        honoured.refuse(
+            "spec.executionClient.strategy",
+            "SideBySide is not served yet; a change of the client happens InPlace",
+        );
+    }
+    if spec.is_sequencer() {
+        for (path, given) in
+            [("spec.sequencerRef", spec.sequencer_ref.is_some()), ("spec.sequencerUrl", spec.sequencer_url.is_some())]
+        {
+            if given {
+                honoured.refuse(path, "only a replica sends its transactions elsewhere; a sequencer that did so would send them to itself");
+            }
+        }
+    } else if op_node.sequencer.key.is_some() || op_node.sequencer.signer.is_some() {
+        honoured.refuse("spec.opNode.sequencer", "only a sequencer signs blocks; the key is not given to this replica");
+    }
+    if overridden_sync_mode(spec) {
+        honoured.refuse(
+            "spec.opNode.syncMode",
+            "a sequencer in execution-layer mode waits for blocks of others and makes none; consensus-layer is used",
+        );
+    }
+}
+
+/// Whether the user's choice would keep the sequencer from ever beginning (op-node v1.19.6, driver/sync_deriver.go).
+fn overridden_sync_mode(spec: &OpNodeSpec) -> bool {
+    spec.op_node.sync_mode == Some(SyncMode::ExecutionLayer)
+        && spec.sequences()
+        && spec.op_node.sequencer.stopped != Some(true)
+}
+
+/// The mode that op-node gets. Deriving a public chain from L1 takes weeks, so a replica of one has its execution client
+/// fetch it from peers. In that mode a replica waits for the first block that is gossiped to it; on a chain of one's own
+/// it might wait for ever, and derives from L1 instead.
+pub fn sync_mode(spec: &OpNodeSpec, network: &Network) -> SyncMode {
+    match spec.op_node.sync_mode {
+        _ if overridden_sync_mode(spec) => SyncMode::ConsensusLayer,
+        Some(mode) => mode,
+        None if spec.is_sequencer() || network.spec.registry_name().is_none() => SyncMode::ConsensusLayer,
+        None => SyncMode::ExecutionLayer,
+    }
+}

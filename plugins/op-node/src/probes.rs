@@ -1,0 +1,125 @@
+//! What a node is asked, and what its answers say.
+
+use opstack_sdk::Context;
+use opstack_sdk::answer::{Observation, PodsTarget, Probe, Target};
+use opstack_sdk::opstack::observed::{quantity, result, rpc_probe};
+use opstack_sdk::opstack::rpc::is_loopback;
+use serde_json::Value;
+
+use crate::resources::workload_ref;
+use crate::settle::Node;
+
+/// Probe of op-node.
+const CONSENSUS: &str = "op-node";
+/// Probe of the execution client.
+const EXECUTION: &str = "execution";
+
+/// JSON-RPC methods of the probes.
+pub const METHODS: [&str; 4] = ["optimism_syncStatus", "opp2p_peerStats", "eth_syncing", "eth_getBlockByNumber"];
+
+/// The questions, to each pod.
+pub fn probes(node: &Node<'_>) -> Vec<Probe> {
+    let target = |port| Target::Pods(PodsTarget { workload: workload_ref(node), port, path: "/".into() });
+    let mut probes = vec![];
+    if node.rpc_reachable() {
+        let calls = [("optimism_syncStatus", "[]"), ("opp2p_peerStats", "[]")];
+        let wake_on = ["/0/result/unsafe_l2/hash", "/0/error", "/1/result/connected"];
+        probes.push(rpc_probe(CONSENSUS, target(node.spec().op_node.rpc.port.to_port()), &calls, &wake_on));
+    }
+    let http = node.fragment.ports.http.filter(|_| !is_loopback(&node.settings.networking.http.host));
+    if let Some(port) = http {
+        let calls = [
+            ("eth_syncing", "[]"),
+            ("eth_getBlockByNumber", r#"["latest",false]"#),
+            ("eth_getBlockByNumber", r#"["0x0",false]"#),
+        ];
+        // Each new block wakes the node by op-node's answer already.
+        let wake_on = ["/0/result", "/2/result/hash"];
+        probes.push(rpc_probe(EXECUTION, target(port), &calls, &wake_on));
+    }
+    probes
+}
+
+/// What the probes found out about one pod.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// Name of the pod.
+    pub pod: String,
+    /// Milliseconds since 1970 at which it was measured.
+    pub measured_at: u64,
+    /// op-node's newest block.
+    pub head: Option<Head>,
+    /// op-node's connections.
+    pub peers: Option<u64>,
+    /// The execution client's progress: (current block, highest block, whether it syncs).
+    pub syncing: Option<(u64, u64, bool)>,
+    /// Hash of the execution client's first block.
+    pub first_block: Option<String>,
+    /// Why there is no answer, where there is none.
+    pub silence: Option<String>,
+}
+
+/// A block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its number.
+    pub number: u64,
+    /// Its hash.
+    pub hash: String,
+    /// Its time, in seconds since 1970.
+    pub time: u64,
+}
+
+/// What is known of the pods, from answers that are not stale; the one with the highest block first.
+pub fn findings(cx: &Context<'_>) -> Vec<Findings> {
+    let mut pods: Vec<Findings> = vec![];
+    for observation in cx.observations.iter().filter(|observation| !observation.stale) {
+        if !pods.iter().any(|found| found.pod == observation.pod) {
+            pods.push(Findings { pod: observation.pod.clone(), ..Findings::default() });
+        }
+        if let Some(found) = pods.iter_mut().find(|found| found.pod == observation.pod) {
+            found.add(observation);
+        }
+    }
+    pods.sort_by_key(|found| std::cmp::Reverse(found.head.as_ref().map(|head| head.number)));
+    pods
+}
+
+impl Findings {
+    fn add(&mut self, observation: &Observation) {
+        let answer: Value = match &observation.answer {
+            Ok(json) => serde_json::from_str(json).unwrap_or_default(),
+            Err(why) => {
+                self.silence = Some(format!("{} of {}: {why}", observation.probe, observation.pod));
+                return;
+            }
+        };
+        self.measured_at = self.measured_at.max(observation.measured_at);
+        match observation.probe.as_str() {
+            CONSENSUS => {
+                self.head = result(&answer, 0).ok().and_then(|status| head(&status["unsafe_l2"]));
+                self.peers = result(&answer, 1).ok().and_then(|stats| stats["connected"].as_u64());
+            }
+            EXECUTION => {
+                let latest = result(&answer, 1).ok().and_then(|block| quantity(&block["number"]));
+                self.syncing = result(&answer, 0).ok().and_then(|syncing| progress(syncing, latest));
+                self.first_block = result(&answer, 2).ok().and_then(|block| Some(block["hash"].as_str()?.to_string()));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn head(block: &Value) -> Option<Head> {
+    let hash = block["hash"].as_str()?.to_string();
+    Some(Head { number: block["number"].as_u64()?, hash, time: block["timestamp"].as_u64()? })
+}
+
+/// `eth_syncing` is false, or an object with quantities.
+fn progress(syncing: &Value, latest: Option<u64>) -> Option<(u64, u64, bool)> {
+    if syncing.as_bool() == Some(false) {
+        let latest = latest?;
+        return Some((latest, latest, false));
+    }
+    Some((quantity(&syncing["currentBlock"])?, quantity(&syncing["highestBlock"])?, true))
+}

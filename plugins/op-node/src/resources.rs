@@ -1,0 +1,102 @@
+//! The children of a node.
+
+use opstack_sdk::answer::{Answer, Failure, ObjectRef};
+use opstack_sdk::cluster::kind_of;
+use opstack_sdk::k8s_openapi::api::apps::v1::StatefulSet;
+use opstack_sdk::kubernetes::{Hash, config_map, disruption_budget, pod_template, service_account, stateful_set};
+use opstack_sdk::opstack::overrides::with_pod_template;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+use crate::settle::{FILES, Node, settings_path};
+
+mod pod;
+mod policy;
+mod services;
+
+pub use services::names as service_names;
+
+/// Annotation of the StatefulSet with the settings that can't change while data exists.
+const DATA_SETTINGS: &str = "optimism.io/data-settings";
+
+/// The StatefulSet of a node.
+pub fn workload_ref(node: &Node<'_>) -> ObjectRef {
+    let metadata = &node.me.metadata;
+    ObjectRef {
+        kind: kind_of::<StatefulSet>(),
+        namespace: Some(metadata.namespace.clone()),
+        name: metadata.name.clone(),
+    }
+}
+
+/// Adds all children to the answer.
+///
+/// # Errors
+/// `invalid` when the pod template of the spec does not merge, or a setting changed that can't.
+pub fn render<S>(node: &Node<'_>, answer: &mut Answer<S>) -> Result<(), Failure> {
+    let app = &node.app;
+    let workload = workload(node)?;
+    answer.child(&service_account(app));
+    for copy in &node.chain.copies {
+        answer.child(copy);
+    }
+    if !node.fragment.files.is_empty() {
+        let files = node.fragment.files.iter().map(|(name, text)| (name.as_str(), text.clone()));
+        answer.child(&config_map(app, FILES.0, files));
+    }
+    services::render(node, answer);
+    if node.spec().network_policy.enabled {
+        answer.child(&policy::render(node));
+    }
+    if node.spec().pods() > 1 {
+        answer.child(&disruption_budget(app));
+    }
+    answer.child(&workload);
+    Ok(())
+}
+
+fn workload(node: &Node<'_>) -> Result<StatefulSet, Failure> {
+    let hash = node.restart_on.iter().map(String::as_str).chain(node.fragment.files.values().map(String::as_str));
+    let template = pod_template(&node.app, pod::spec(node), Hash::of(hash));
+    let template = with_pod_template(template, &node.spec().pod_template)?;
+    let mut workload = stateful_set(&node.app, node.spec().pods(), template, pod::claims(node));
+    let settings = data_settings(node);
+    check_data_settings(node, &settings)?;
+    workload.metadata.annotations = Some(BTreeMap::from([(DATA_SETTINGS.into(), settings)]));
+    Ok(workload)
+}
+
+/// `<client>/<data format> <settings>`: the part before the blank names the data, the one after it what it was made with.
+fn data_settings(node: &Node<'_>) -> String {
+    format!("{}/{} {}", node.client, node.fragment.data_format, node.fragment.immutable)
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Live {
+    metadata: LiveMetadata,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct LiveMetadata {
+    annotations: BTreeMap<String, String>,
+}
+
+fn check_data_settings(node: &Node<'_>, wanted: &str) -> Result<(), Failure> {
+    let metadata = &node.me.metadata;
+    let live: Option<Live> = node.cx.find(&kind_of::<StatefulSet>(), &metadata.namespace, &metadata.name)?;
+    let Some(made) = live.and_then(|mut live| live.metadata.annotations.remove(DATA_SETTINGS)) else { return Ok(()) };
+    let (Some((data, before)), Some((same, now))) = (made.split_once(' '), wanted.split_once(' ')) else {
+        return Ok(());
+    };
+    if data != same || before == now {
+        return Ok(());
+    }
+    Err(Failure::invalid(
+        settings_path(node.spec()),
+        format!(
+            "the data of this node was made with {before}, which can't become {now}; set it back, or make a new OpNode"
+        ),
+    ))
+}

@@ -1,0 +1,156 @@
+//! The pod: the execution client and op-node side by side, one to one, with the engine API on the loopback.
+
+use k8s_openapi::api::core::v1::{
+    ConfigMapVolumeSource, Container, ContainerPort, PersistentVolumeClaim, PodSpec, Probe, TopologySpreadConstraint,
+    Volume, VolumeMount,
+};
+use opstack_sdk::k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use opstack_sdk::kubernetes::{
+    claim, env_field, http_probe, liveness, mount, mount_read_only, pod_spec, readiness, restricted, scratch_volume,
+    startup, tcp_probe,
+};
+use opstack_sdk::opstack::overrides::with_extra_env;
+use opstack_sdk::opstack::signing::Signing;
+
+use crate::args::{DATA_DIR, args, env};
+use crate::settle::{FILES, Node};
+
+/// Release for which the arguments were written.
+const IMAGE: &str = "us-docker.pkg.dev/oplabs-tools-artifacts/images/op-node:v1.19.3";
+/// op-node's own time to stop; the execution client usually needs longer.
+const GRACE_SECONDS: i64 = 60;
+/// Volume for what op-node writes.
+const DATA: &str = "data-op-node";
+
+/// The pod.
+pub fn spec(node: &Node<'_>) -> PodSpec {
+    let fragment = &node.fragment;
+    let helpers = node.keys.init.iter().chain(&node.chain.init).cloned();
+    let mut init: Vec<Container> = helpers.collect();
+    init.extend(fragment.init_containers.iter().cloned().map(|container| dress(node, container)));
+    let mut containers: Vec<_> = fragment.containers.iter().cloned().map(|container| dress(node, container)).collect();
+    if let Some(client) = containers.first_mut() {
+        let env = client.env.take().unwrap_or_default();
+        client.env = Some(with_extra_env(env, &node.spec().execution_client.extra_env));
+    }
+    containers.push(op_node(node));
+    PodSpec {
+        containers,
+        init_containers: (!init.is_empty()).then_some(init),
+        volumes: Some(volumes(node)),
+        topology_spread_constraints: spread(node),
+        ..pod_spec(&node.app, &node.security, fragment.grace_period_seconds.max(GRACE_SECONDS))
+    }
+}
+
+/// A container of the client with what it gets from the node: its resources, the pod's name, and no privileges.
+fn dress(node: &Node<'_>, mut container: Container) -> Container {
+    container.resources.get_or_insert_with(|| node.resources.1.to_kubernetes());
+    container.env.get_or_insert_default().insert(0, env_field("POD_NAME", "metadata.name"));
+    if container.security_context.is_none() { restricted(container) } else { container }
+}
+
+fn op_node(node: &Node<'_>) -> Container {
+    let probe = probe(node);
+    restricted(Container {
+        name: "op-node".into(),
+        image: Some(node.spec().image.clone().unwrap_or_else(|| IMAGE.into())),
+        command: Some(vec!["op-node".into()]),
+        args: Some(args(node)),
+        env: Some(env(node)),
+        ports: Some(ports(node)),
+        resources: Some(node.resources.0.to_kubernetes()),
+        volume_mounts: Some(mounts(node)),
+        // It waits for the engine, which may have a database to repair.
+        startup_probe: probe.clone().map(|probe| startup(probe, 720)),
+        liveness_probe: probe.clone().map(liveness),
+        readiness_probe: probe.map(readiness),
+        ..Default::default()
+    })
+}
+
+/// What the kubelet can ask: `/healthz` of the RPC server, which op-node always answers, else the metrics, else p2p.
+fn probe(node: &Node<'_>) -> Option<Probe> {
+    let op_node = &node.spec().op_node;
+    if node.rpc_reachable() {
+        Some(http_probe("/healthz", op_node.rpc.port.to_port()))
+    } else if node.metrics.reachable() {
+        Some(http_probe(&node.metrics.path, node.metrics.port))
+    } else {
+        op_node.p2p.enabled.then(|| tcp_probe(op_node.p2p.listen_port.to_port()))
+    }
+}
+
+fn ports(node: &Node<'_>) -> Vec<ContainerPort> {
+    let listeners = crate::checks::listeners(node);
+    let port = |name: &str, number: u16, protocol: &str| ContainerPort {
+        name: Some(name.into()),
+        container_port: number.into(),
+        protocol: Some(protocol.into()),
+        ..Default::default()
+    };
+    let mut ports = vec![];
+    for listener in listeners.iter().filter(|listener| listener.name.starts_with("node-") && listener.reachable) {
+        ports.push(port(listener.name, listener.port, "TCP"));
+        if listener.udp {
+            ports.push(port(&format!("{}-udp", listener.name), listener.port, "UDP"));
+        }
+    }
+    ports
+}
+
+fn mounts(node: &Node<'_>) -> Vec<VolumeMount> {
+    let keys =
+        node.keys.jwt.iter().chain(&node.keys.p2p).map(|key| mount_read_only(&key.mount.volume, &key.mount.path));
+    let mut mounts: Vec<_> = keys.collect();
+    mounts.extend(node.chain.mounts.iter().cloned());
+    mounts.extend(node.signing.as_ref().and_then(Signing::volume).map(|(_, mount)| mount));
+    mounts.push(mount(DATA, DATA_DIR));
+    mounts
+}
+
+fn volumes(node: &Node<'_>) -> Vec<Volume> {
+    let mut volumes = [node.keys.volumes.clone(), node.chain.volumes.clone(), node.fragment.volumes.clone()].concat();
+    volumes.extend(node.signing.as_ref().and_then(Signing::volume).map(|(volume, _)| volume));
+    if !node.fragment.files.is_empty() {
+        let source = ConfigMapVolumeSource { name: node.app.named(FILES.0), ..Default::default() };
+        volumes.push(Volume { name: FILES.0.into(), config_map: Some(source), ..Default::default() });
+    }
+    if !node.spec().op_node.safe_db.enabled {
+        // Peers are found again; nothing else of op-node's is worth a claim.
+        volumes.push(scratch_volume(DATA));
+    }
+    volumes
+}
+
+/// Claims of each pod: the client's, and op-node's where it keeps something.
+pub fn claims(node: &Node<'_>) -> Vec<PersistentVolumeClaim> {
+    let of_client = node.fragment.claims.iter().map(|wanted| {
+        let size = Quantity(wanted.size.clone());
+        claim(&node.app, &wanted.name, size, wanted.storage_class.as_deref(), &wanted.access_mode)
+    });
+    let safe_db = &node.spec().op_node.safe_db;
+    let own = safe_db.enabled.then(|| {
+        let storage = &safe_db.storage;
+        claim(
+            &node.app,
+            DATA,
+            storage.size.to_kubernetes(),
+            storage.storage_class.as_deref(),
+            storage.access_mode.as_str(),
+        )
+    });
+    of_client.chain(own).collect()
+}
+
+/// Pods of one node prefer different machines.
+fn spread(node: &Node<'_>) -> Option<Vec<TopologySpreadConstraint>> {
+    let constraint = TopologySpreadConstraint {
+        max_skew: 1,
+        topology_key: "kubernetes.io/hostname".into(),
+        when_unsatisfiable: "ScheduleAnyway".into(),
+        label_selector: Some(node.app.label_selector()),
+        ..Default::default()
+    };
+    (node.spec().pods() > 1).then(|| vec![constraint])
+}

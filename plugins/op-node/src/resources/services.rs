@@ -1,0 +1,84 @@
+//! The Services: `<name>` for users and other components, `<name>-headless` for the pods' names, `<name>-p2p` for peers.
+
+use k8s_openapi::api::core::v1::{Service, ServicePort};
+use opstack_sdk::answer::Answer;
+use opstack_sdk::k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use opstack_sdk::kubernetes::{headless_service, port, service, udp_port};
+use std::collections::BTreeMap;
+
+use crate::checks::{Listener, listeners};
+use crate::settle::Node;
+use crate::spec::ServiceType;
+
+/// Ports of the main Service where the spec names none.
+const USUAL: [&str; 5] = ["geth-http", "geth-ws", "geth-p2p", "node-rpc", "node-p2p"];
+
+/// Names of the Services, for the status: (main, headless, p2p).
+pub fn names(node: &Node<'_>) -> (Option<String>, String, Option<String>) {
+    let all = reachable(node);
+    let p2p = all.iter().any(|listener| listener.udp).then(|| node.app.named("p2p"));
+    let main = (!main_ports(node, &all).is_empty()).then(|| node.app.instance().into());
+    (main, node.app.named("headless"), p2p)
+}
+
+/// Adds the Services to the answer.
+pub fn render<S>(node: &Node<'_>, answer: &mut Answer<S>) {
+    let all = reachable(node);
+    let spec = &node.spec().service;
+    let ports = main_ports(node, &all);
+    // A Service without ports is refused by the API server.
+    if !ports.is_empty() {
+        answer.child(&exposed(service(&node.app, ports), spec.kind, &spec.annotations));
+    }
+    answer.child(&headless_service(&node.app, all.iter().map(|listener| port(listener.name, listener.port)).collect()));
+    let peers: Vec<_> = all.iter().filter(|listener| listener.udp).flat_map(both_protocols).collect();
+    if !peers.is_empty() {
+        let mut p2p = headless_service(&node.app, peers);
+        p2p.metadata = node.app.metadata_with("p2p");
+        if let Some(spec) = &mut p2p.spec {
+            // Peers dial a node that is not ready, too, and an address that stays.
+            spec.cluster_ip = None;
+        }
+        answer.child(&exposed(p2p, spec.p2p.kind, &spec.p2p.annotations));
+    }
+}
+
+fn reachable(node: &Node<'_>) -> Vec<Listener> {
+    listeners(node).into_iter().filter(|listener| listener.reachable).collect()
+}
+
+fn both_protocols(listener: &Listener) -> [ServicePort; 2] {
+    [port(listener.name, listener.port), udp_port(&format!("{}-udp", listener.name), listener.port)]
+}
+
+fn main_ports(node: &Node<'_>, all: &[Listener]) -> Vec<ServicePort> {
+    let Some(given) = &node.spec().service.ports else {
+        let usual = all.iter().filter(|listener| USUAL.contains(&listener.name));
+        return usual.map(|listener| port(listener.name, listener.port)).collect();
+    };
+    given
+        .iter()
+        .map(|given| ServicePort {
+            name: Some(given.name.clone()),
+            port: given.port.to_port().into(),
+            target_port: Some(IntOrString::Int(given.target_port.unwrap_or(given.port).to_port().into())),
+            protocol: Some(given.protocol.as_str().into()),
+            node_port: given.node_port.map(|port| port.to_port().into()),
+            ..Default::default()
+        })
+        .collect()
+}
+
+fn exposed(mut service: Service, kind: ServiceType, annotations: &BTreeMap<String, String>) -> Service {
+    if !annotations.is_empty() {
+        service.metadata.annotations = Some(annotations.clone());
+    }
+    if let Some(spec) = &mut service.spec {
+        spec.type_ = Some(kind.as_str().into());
+        // Peers are told apart by their address: keep it.
+        if kind != ServiceType::ClusterIP && spec.publish_not_ready_addresses == Some(true) {
+            spec.external_traffic_policy = Some("Local".into());
+        }
+    }
+    service
+}

@@ -1,0 +1,312 @@
+//! What a node is, after inheritance and lookups: everything that the rendering needs, and nothing left to decide.
+
+use opstack_sdk::answer::{Event, Failure};
+use opstack_sdk::execution::{ClientFragment, ClientRequest, MountPoint, Mounts};
+use opstack_sdk::kubernetes::{App, Component};
+use opstack_sdk::opstack::endpoint::Endpoint;
+use opstack_sdk::opstack::execution::ExecutionSettings;
+use opstack_sdk::opstack::honoured::Honoured;
+use opstack_sdk::opstack::network::Network;
+use opstack_sdk::opstack::peers::is_enode;
+use opstack_sdk::opstack::rpc::is_loopback;
+use opstack_sdk::opstack::shared::{Logging, Metrics, Resources, ResourcesSpec, Security};
+use opstack_sdk::opstack::signing::{NoSigner, Signing};
+use opstack_sdk::{Context, Object};
+
+use crate::chain::Chain;
+use crate::checks;
+use crate::compat;
+use crate::keys::Keys;
+use crate::spec::OpNodeSpec;
+use crate::wiring::Wiring;
+
+/// A node, settled.
+pub struct Node<'a> {
+    /// The call.
+    pub cx: &'a Context<'a>,
+    /// The object.
+    pub me: &'a Object<OpNodeSpec>,
+    /// Names and labels of the children.
+    pub app: App,
+    /// Its network.
+    pub network: Network,
+    /// Whom it talks to.
+    pub wiring: Wiring,
+    /// Its secrets.
+    pub keys: Keys,
+    /// The chain's files.
+    pub chain: Chain,
+    /// Who signs the sequencer's blocks, if anybody.
+    pub signing: Option<Signing>,
+    /// The L1's execution RPC.
+    pub l1: Endpoint,
+    /// The L1's beacon API.
+    pub beacon: Option<Endpoint>,
+    /// Name of the execution client.
+    pub client: String,
+    /// The client's part of the pod.
+    pub fragment: ClientFragment,
+    /// The client's settings.
+    pub settings: ExecutionSettings,
+    /// Log settings.
+    pub logging: Logging,
+    /// Metrics settings of op-node.
+    pub metrics: Metrics,
+    /// Identity of the processes.
+    pub security: Security,
+    /// Requests and limits of (op-node, execution client).
+    pub resources: (Resources, Resources),
+    /// Texts whose change restarts the pod.
+    pub restart_on: Vec<String>,
+    /// What the programs can't do.
+    pub honoured: Honoured,
+    /// Warnings.
+    pub events: Vec<Event>,
+}
+
+/// Where the client's configuration files are.
+pub const FILES: (&str, &str) = ("execution-config", "/etc/opstack/execution");
+
+impl<'a> Node<'a> {
+    /// Settles a node.
+    ///
+    /// # Errors
+    /// `waiting` when something that it needs is missing, `invalid` when the spec contradicts itself.
+    pub fn settle(cx: &'a Context<'a>, me: &'a Object<OpNodeSpec>) -> Result<Self, Failure> {
+        let (spec, metadata) = (&me.spec, &me.metadata);
+        let network = Network::find(cx, &metadata.namespace, &spec.optimism_network_ref)?;
+        let client = client_name(spec, &network);
+        let app = app(me, &client);
+        let mut honoured = Honoured::by("op-node and its execution client");
+        checks::spec(me, &network)?;
+        let settings = settings(spec, &mut honoured);
+        let chain = Chain::find(cx, &app, &network)?;
+        checks::chain(spec, &chain)?;
+        let wiring = Wiring::find(cx, me, &network, &mut honoured)?;
+        let keys = Keys::find(cx, &app, spec)?;
+        let signing = signing(cx, me)?;
+        let l1 = L1::find(cx, me, &network, &chain)?;
+        let shared = &network.spec.shared_config;
+        let inherit = |own: &ResourcesSpec, documented: ResourcesSpec, path: &str| {
+            Resources::inherit([own, &shared.resources, &documented], path)
+                .map_err(|error| Failure::Invalid(vec![error]))
+        };
+        let resources = (
+            inherit(
+                &spec.resources.op_node,
+                ResourcesSpec::of(("500m", "1Gi"), ("2", "4Gi")),
+                "spec.resources.opNode",
+            )?,
+            inherit(&spec.resources.op_geth, ResourcesSpec::of(("2", "8Gi"), ("8", "32Gi")), "spec.resources.opGeth")?,
+        );
+        let mut node = Self {
+            logging: Logging::inherit(&spec.logging, &shared.logging),
+            metrics: Metrics::inherit(&spec.metrics, &shared.metrics),
+            security: Security::inherit(&spec.security, &shared.security),
+            fragment: ClientFragment::default(),
+            events: [wiring.events.clone(), keys.events.clone()].concat(),
+            restart_on: [l1.restart_on, keys.restart_on.clone(), chain.restart_on.clone()].concat(),
+            l1: l1.rpc,
+            beacon: l1.beacon,
+            cx,
+            me,
+            app,
+            network,
+            wiring,
+            keys,
+            chain,
+            signing,
+            client,
+            settings,
+            resources,
+            honoured,
+        };
+        node.ask_client()?;
+        checks::ports(&node)?;
+        compat::check(&node)?;
+        checks::honour(&mut node);
+        Ok(node)
+    }
+
+    /// The spec.
+    pub fn spec(&self) -> &'a OpNodeSpec {
+        &self.me.spec
+    }
+
+    /// Whether op-node's `admin` methods are served.
+    pub fn serves_admin(&self) -> bool {
+        let rpc = &self.spec().op_node.rpc;
+        rpc.enabled && rpc.enable_admin.unwrap_or(self.spec().is_sequencer())
+    }
+
+    /// op-node's RPC address: the loopback when the server is switched off.
+    pub fn rpc_host(&self) -> &'a str {
+        let rpc = &self.spec().op_node.rpc;
+        if rpc.enabled { &rpc.host } else { "127.0.0.1" }
+    }
+
+    /// Whether other pods reach op-node's RPC.
+    pub fn rpc_reachable(&self) -> bool {
+        !is_loopback(self.rpc_host())
+    }
+
+    fn ask_client(&mut self) -> Result<(), Failure> {
+        let prefix = settings_path(self.spec());
+        let request = self.request()?;
+        self.fragment = self.cx.render_client(&self.client, &request).map_err(|failure| match failure {
+            Failure::Invalid(errors) => Failure::Invalid(
+                errors
+                    .into_iter()
+                    .map(|mut error| {
+                        if let Some(rest) = error.path.strip_prefix("settings.") {
+                            error.path = format!("{prefix}.{rest}");
+                        }
+                        error
+                    })
+                    .collect(),
+            ),
+            other => other,
+        })?;
+        for lack in &self.fragment.unsupported {
+            self.honoured.refuse(format!("{prefix}.{}", lack.path), &lack.reason);
+        }
+        Ok(())
+    }
+
+    fn request(&self) -> Result<ClientRequest, Failure> {
+        // All three are set by `Keys::find`.
+        let unset = || Failure::other("a key of the node has no place in its pod");
+        let jwt = self.keys.jwt.clone().ok_or_else(unset)?;
+        let execution = self.keys.execution.clone().ok_or_else(unset)?;
+        let (genesis, genesis_mount) = self.chain.genesis.clone();
+        let spec = self.spec();
+        Ok(ClientRequest {
+            node: self.me.metadata.name.clone(),
+            namespace: self.me.metadata.namespace.clone(),
+            sequencer: spec.is_sequencer(),
+            genesis,
+            chain_id: self.network.spec.chain_id.get(),
+            settings: self.settings.clone(),
+            image: spec.execution_client.image.clone(),
+            extra_args: spec.execution_client.extra_args.clone(),
+            jwt_path: jwt.path,
+            node_key: execution.path,
+            peers: self.wiring.execution.clone(),
+            sequencer_http: self.wiring.sequencer_http.clone(),
+            // A batcher with throttling stops itself without it. Serving it to none does less harm than restarting the
+            // sequencer when a batcher appears; the network policy keeps others away.
+            miner_api: spec.is_sequencer(),
+            logging: self.logging.clone(),
+            metrics: self.metrics.enabled,
+            mounts: Mounts {
+                jwt: jwt.mount,
+                node_key: execution.mount,
+                genesis: genesis_mount,
+                files: MountPoint { volume: FILES.0.into(), path: FILES.1.into() },
+            },
+        })
+    }
+}
+
+/// The client's own choice, the network's, `geth` for a spec written for it, else the default.
+fn client_name(spec: &OpNodeSpec, network: &Network) -> String {
+    let own = spec.execution_client.name.clone();
+    let shared = network.spec.execution_client.as_ref().map(|client| client.name.clone());
+    own.or(shared).unwrap_or_else(|| if spec.op_geth.is_some() { "geth" } else { "reth" }.into())
+}
+
+/// Field of the spec from which the client's settings come.
+pub fn settings_path(spec: &OpNodeSpec) -> &'static str {
+    if spec.execution_client.settings.is_none() && spec.op_geth.is_some() {
+        "spec.opGeth"
+    } else {
+        "spec.executionClient.settings"
+    }
+}
+
+fn app(me: &Object<OpNodeSpec>, client: &str) -> App {
+    let role = if me.spec.is_sequencer() { "sequencer" } else { "replica" };
+    let app = App::new(&me.metadata.namespace, &me.metadata.name, Component { program: "op-node", role });
+    // The plain label `app` was documented as `op-geth`.
+    match client {
+        "geth" => app.legacy_app("op-geth"),
+        "reth" => app.legacy_app("op-reth"),
+        _ => app,
+    }
+}
+
+/// The client's settings, with what follows from the node's role.
+fn settings(spec: &OpNodeSpec, honoured: &mut Honoured) -> ExecutionSettings {
+    let mut settings = spec.execution_settings().cloned().unwrap_or_default();
+    if spec.execution_client.settings.is_some() && spec.op_geth.is_some() {
+        honoured.refuse("spec.opGeth", "spec.executionClient.settings is given too, and counts");
+    }
+    let p2p = &mut settings.networking.p2p;
+    p2p.no_discovery.get_or_insert(spec.is_sequencer());
+    let mut index = 0;
+    p2p.static_peers.retain(|peer| {
+        let fits = is_enode(peer);
+        if !fits {
+            honoured.refuse(
+                format!("{}.networking.p2p.static[{index}]", settings_path(spec)),
+                format!("{peer:?} is left out; write an enode URL (enode://<128 hexadecimal digits>@host:port)"),
+            );
+        }
+        index += 1;
+        fits
+    });
+    settings
+}
+
+/// Who signs the blocks that a sequencer gossips; nothing where the spec names nobody.
+fn signing(cx: &Context<'_>, me: &Object<OpNodeSpec>) -> Result<Option<Signing>, Failure> {
+    const PATH: &str = "spec.opNode.sequencer";
+    let sequencer = &me.spec.op_node.sequencer;
+    if !me.spec.sequences() || sequencer.key.is_none() && sequencer.signer.is_none() {
+        return Ok(None);
+    }
+    if sequencer.key.is_some() && sequencer.signer.is_some() {
+        return Err(Failure::invalid(
+            format!("{PATH}.signer"),
+            format!("{PATH}.key is given too; keep one of the two"),
+        ));
+    }
+    match Signing::find(cx, &me.metadata.namespace, sequencer.key.as_ref(), sequencer.signer.as_ref())? {
+        Ok(signing) => Ok(Some(signing)),
+        Err(NoSigner::Missing(what)) => Err(Failure::Waiting(what)),
+        Err(NoSigner::Malformed(how)) => Err(Failure::invalid(format!("{PATH}.key.secretRef"), how)),
+    }
+}
+
+/// The L1's endpoints, and what changes when those in Secrets do.
+struct L1 {
+    rpc: Endpoint,
+    beacon: Option<Endpoint>,
+    restart_on: Vec<String>,
+}
+
+impl L1 {
+    fn find(cx: &Context<'_>, me: &Object<OpNodeSpec>, network: &Network, chain: &Chain) -> Result<Self, Failure> {
+        let rpc = network.l1_rpc(&me.spec.l1)?;
+        let beacon = network.l1_beacon(&me.spec.l1);
+        if beacon.is_none() && chain.needs_beacon() {
+            return Err(Failure::waiting(format!(
+                "an L1 beacon endpoint, without which op-node can't read blobs: {} has neither l1BeaconUrl nor l1BeaconUrlFrom",
+                network.title()
+            )));
+        }
+        let namespace = &me.metadata.namespace;
+        let mut restart_on = vec![];
+        for endpoint in std::iter::once(&rpc).chain(&beacon) {
+            let fingerprint = endpoint.fingerprint(cx, namespace).map_err(|failure| match failure {
+                Failure::Waiting(what) if *namespace != network.namespace => Failure::Waiting(format!(
+                    "{what}. Pods read Secrets of their own namespace only: copy the one that {} names, or set spec.l1",
+                    network.title()
+                )),
+                other => other,
+            })?;
+            restart_on.extend(fingerprint);
+        }
+        Ok(Self { rpc, beacon, restart_on })
+    }
+}

@@ -1,0 +1,155 @@
+//! Other nodes of the same network: which of them make blocks, and how they are reached.
+//!
+//! Peers are wired one way. A replica stays connected to the network's sequencers; a sequencer to those that are older
+//! than it. So a node that is added or taken away never restarts the sequencer, and never one that was there before.
+
+use opstack_sdk::answer::Failure;
+use opstack_sdk::opstack::NODE;
+use opstack_sdk::opstack::network::Network;
+use opstack_sdk::opstack::peers::PeerId;
+use opstack_sdk::opstack::references::{Reference, SecretKeyRef, secret_facts};
+use opstack_sdk::{Context, Object};
+
+use crate::keys::{execution_key, p2p_key, pod_name};
+use crate::spec::{OpNodeSpec, Protocol};
+
+/// A node, as others see it.
+pub type Sibling = Object<OpNodeSpec>;
+
+/// The nodes of a network other than `me`, the oldest first.
+pub fn nodes_of(cx: &Context<'_>, network: &Network, me: &Object<OpNodeSpec>) -> Vec<Sibling> {
+    let mut nodes: Vec<Sibling> = cx
+        .cluster
+        .list(&NODE.to_ref(), None, "")
+        .iter()
+        // A node that does not parse is shown as invalid on its own object.
+        .filter_map(|json| Object::parse(json).ok())
+        .filter(|node: &Sibling| belongs(node, network) && !same(node, me))
+        .collect();
+    nodes.sort_by_cached_key(age);
+    nodes
+}
+
+/// The node that a reference of `me` names.
+///
+/// # Errors
+/// `waiting` when it does not exist.
+pub fn find(cx: &Context<'_>, me: &Object<OpNodeSpec>, reference: &Reference) -> Result<Sibling, Failure> {
+    cx.require(&NODE.to_ref(), reference.namespace(&me.metadata.namespace), &reference.name)
+}
+
+/// Whether a node belongs to a network.
+pub fn belongs(node: &Sibling, network: &Network) -> bool {
+    let reference = &node.spec.optimism_network_ref;
+    reference.name == network.name && reference.namespace(&node.metadata.namespace) == network.namespace
+}
+
+/// Whether two objects are the same.
+pub fn same(node: &Sibling, other: &Sibling) -> bool {
+    node.metadata.name == other.metadata.name && node.metadata.namespace == other.metadata.namespace
+}
+
+/// Order of creation; the names decide between equals.
+pub fn age(node: &Sibling) -> (Option<String>, String, String) {
+    let metadata = &node.metadata;
+    (metadata.creation_timestamp.clone(), metadata.namespace.clone(), metadata.name.clone())
+}
+
+/// Whether a node makes blocks as soon as it runs.
+pub fn is_active(node: &Sibling) -> bool {
+    node.spec.sequences() && node.spec.op_node.sequencer.stopped != Some(true)
+}
+
+/// `OpNode ns/name`, for messages.
+pub fn title(node: &Sibling) -> String {
+    format!("OpNode {}/{}", node.metadata.namespace, node.metadata.name)
+}
+
+/// Port of the node's Service that leads to a port of its pod.
+fn service_port(node: &Sibling, target: u16) -> Option<u16> {
+    let Some(ports) = &node.spec.service.ports else { return Some(target) };
+    let leads = ports.iter().find(|port| {
+        port.protocol == Protocol::Tcp && port.target_port.unwrap_or(port.port).get() == u64::from(target)
+    });
+    leads.map(|port| port.port.to_port())
+}
+
+/// URL of the execution client's HTTP RPC.
+///
+/// # Errors
+/// `waiting` when the node does not serve it.
+pub fn http_url(cx: &Context<'_>, node: &Sibling) -> Result<String, Failure> {
+    let http = node.spec.execution_settings().map(|settings| settings.networking.http.clone()).unwrap_or_default();
+    let port = Some(http.port.to_port()).filter(|_| http.enabled);
+    url(cx, node, port)
+        .ok_or_else(|| Failure::waiting(format!("the HTTP RPC of {}, which its Service lacks", title(node))))
+}
+
+/// URL of op-node's RPC.
+///
+/// # Errors
+/// `waiting` when the node does not serve it.
+pub fn rollup_url(cx: &Context<'_>, node: &Sibling) -> Result<String, Failure> {
+    let rpc = &node.spec.op_node.rpc;
+    let port = Some(rpc.port.to_port()).filter(|_| rpc.enabled);
+    url(cx, node, port)
+        .ok_or_else(|| Failure::waiting(format!("op-node's RPC of {}, which its Service lacks", title(node))))
+}
+
+fn url(cx: &Context<'_>, node: &Sibling, target: Option<u16>) -> Option<String> {
+    let port = service_port(node, target?)?;
+    let metadata = &node.metadata;
+    Some(format!("http://{}.{}.svc.{}:{port}", metadata.name, metadata.namespace, cx.facts.cluster_domain))
+}
+
+/// Name of a pod of a node in DNS, whether it is ready or not.
+pub fn pod_host(cx: &Context<'_>, namespace: &str, name: &str, ordinal: i32) -> String {
+    format!("{}.{name}-headless.{namespace}.svc.{}", pod_name(name, ordinal), cx.facts.cluster_domain)
+}
+
+/// Peer id of a pod of a node, on op-node's network. Nothing where nobody but the pod knows it.
+///
+/// # Errors
+/// `waiting` when the Secret with the key is missing.
+pub fn peer_id(cx: &Context<'_>, node: &Sibling, ordinal: i32) -> Result<Option<PeerId>, Failure> {
+    let key = p2p_key(&node.spec, &node.metadata.name, ordinal);
+    key.map_or(Ok(None), |key| identity(cx, &node.metadata.namespace, &key))
+}
+
+/// Peer id that a key in a Secret stands for.
+///
+/// # Errors
+/// `waiting` when the Secret or the key is missing.
+pub fn identity(cx: &Context<'_>, namespace: &str, key: &SecretKeyRef) -> Result<Option<PeerId>, Failure> {
+    let facts = secret_facts(cx, namespace, key)?;
+    Ok(facts.peer_id.and_then(|id| PeerId::parse(&id).ok()))
+}
+
+/// Where op-node finds the first pod of a node. Nothing when the node has no p2p, or its identity is not known.
+///
+/// # Errors
+/// `waiting` when the Secret with the key is missing.
+pub fn multiaddr(cx: &Context<'_>, node: &Sibling, ordinal: i32) -> Result<Option<String>, Failure> {
+    let p2p = &node.spec.op_node.p2p;
+    if !p2p.enabled || node.spec.pods() <= ordinal {
+        return Ok(None);
+    }
+    let host = pod_host(cx, &node.metadata.namespace, &node.metadata.name, ordinal);
+    Ok(peer_id(cx, node, ordinal)?.map(|id| id.multiaddr(&host, p2p.listen_port.to_port())))
+}
+
+/// Where an execution client finds that of a node with one pod: behind the p2p Service, whose name resolves as soon as
+/// the node was rendered, and to an address that stays when the pod moves. Clients resolve it when they start.
+///
+/// # Errors
+/// `waiting` when the Secret with the key is missing.
+pub fn enode(cx: &Context<'_>, node: &Sibling) -> Result<Option<String>, Failure> {
+    if node.spec.pods() != 1 {
+        return Ok(None);
+    }
+    let p2p = node.spec.execution_settings().map(|settings| settings.networking.p2p.clone()).unwrap_or_default();
+    let metadata = &node.metadata;
+    let host = format!("{}-p2p.{}.svc.{}", metadata.name, metadata.namespace, cx.facts.cluster_domain);
+    let id = identity(cx, &metadata.namespace, &execution_key(&metadata.name, 0))?;
+    Ok(id.and_then(|id| id.enode(&host, p2p.port.to_port())))
+}

@@ -1,0 +1,177 @@
+//! `.spec` of an `OpNode`: consensus (op-node) and execution (op-reth, op-geth, …) of one node.
+//!
+//! What is inherited from the network, or follows from the node's role, is optional and has no default in the schema:
+//! the API server would otherwise fill it in before the plugin can decide.
+
+use k8s_openapi::api::core::v1::EnvVar;
+use opstack_sdk::crd::any_object;
+use opstack_sdk::opstack::endpoint::L1Spec;
+use opstack_sdk::opstack::execution::ExecutionSettings;
+use opstack_sdk::opstack::overrides::env_schema;
+use opstack_sdk::opstack::references::Reference;
+use opstack_sdk::opstack::shared::{LoggingSpec, MetricsSpec, ResourcesSpec, SecuritySpec};
+use opstack_sdk::values::Int;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+mod consensus;
+mod service;
+
+pub use consensus::{Derive, FollowSource, JwtSecret, OpNodeSettings, P2p, P2pKey, SafeDb, Sequencer, SyncMode};
+pub use service::{NetworkPolicySpec, P2pService, PortSpec, Protocol, ServiceSpec, ServiceType};
+
+/// `.spec` of an `OpNode`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OpNodeSpec {
+    /// The network that the node belongs to.
+    pub optimism_network_ref: Reference,
+    /// Whether the node makes blocks or follows.
+    pub node_type: NodeType,
+    /// The sequencer that a replica sends transactions to. Where absent: `sequencerUrl`, else the sequencer among the
+    /// network's nodes, else the Service `<network>-sequencer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequencer_ref: Option<Reference>,
+    /// URL of a sequencer outside of the cluster, for replicas of a public network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^(https?|wss?)://\S+$"))]
+    pub sequencer_url: Option<String>,
+
+    /// Consensus: op-node.
+    #[serde(default)]
+    pub op_node: OpNodeSettings,
+    /// Execution: op-geth, unless `executionClient` names another client, which then gets these settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub op_geth: Option<ExecutionSettings>,
+    /// Which execution client runs, and how.
+    #[serde(default)]
+    pub execution_client: ExecutionClient,
+
+    /// Requests and limits, inherited from the network key by key.
+    #[serde(default)]
+    pub resources: NodeResources,
+    /// The Service that users and other components dial.
+    #[serde(default)]
+    pub service: ServiceSpec,
+    /// Who may dial the node.
+    #[serde(default)]
+    pub network_policy: NetworkPolicySpec,
+
+    /// L1 endpoints, where they differ from those of the network.
+    #[serde(default)]
+    pub l1: L1Spec,
+    /// Log settings; inherited from the network field by field.
+    #[serde(default)]
+    pub logging: LoggingSpec,
+    /// Metrics settings; inherited from the network field by field. The execution client's metrics have a port of
+    /// their own.
+    #[serde(default)]
+    pub metrics: MetricsSpec,
+    /// Identity of the processes; inherited from the network field by field.
+    #[serde(default)]
+    pub security: SecuritySpec,
+
+    /// Pods. 0 stops the node and keeps its data. More than one is for replicas only.
+    #[serde(default = "one")]
+    pub replicas: Int<0, 100>,
+    /// Image of op-node; the release that the operator was made for where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Arguments of op-node after the rendered ones; one that is rendered too takes its place. No secrets: everybody
+    /// who can read pods sees them.
+    #[serde(default)]
+    pub extra_args: Vec<String>,
+    /// Environment of op-node beside the rendered one; an entry of the same name takes its place.
+    #[serde(default)]
+    #[schemars(schema_with = "env_schema")]
+    pub extra_env: Vec<EnvVar>,
+    /// Merged over the pod template by the rules of a strategic merge patch.
+    #[serde(default)]
+    #[schemars(schema_with = "any_object")]
+    pub pod_template: Value,
+    /// Leaves everything of this object as it is.
+    #[serde(default)]
+    pub paused: bool,
+}
+
+fn one() -> Int<0, 100> {
+    Int::of(1)
+}
+
+/// Whether a node makes blocks or follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeType {
+    /// Makes the chain's blocks.
+    Sequencer,
+    /// Follows the chain and serves it.
+    Replica,
+}
+
+/// Which execution client runs, and how.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ExecutionClient {
+    /// Name of the client's plugin: `reth`, `geth`, …. Where absent: that of the network, else `geth` if `opGeth` is
+    /// given, else `reth`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[a-z0-9-]{1,40}$"))]
+    pub name: Option<String>,
+    /// Image of the client; the release that its plugin was made for where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Arguments of the client after the rendered ones; one that is rendered too takes its place.
+    pub extra_args: Vec<String>,
+    /// Environment of the client.
+    #[schemars(schema_with = "env_schema")]
+    pub extra_env: Vec<EnvVar>,
+    /// How the node changes to another client.
+    pub strategy: Strategy,
+    /// Settings of the client, with the fields of `opGeth`, before which they go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings: Option<ExecutionSettings>,
+}
+
+/// How a node changes to another client. Data directories are not portable: the new client begins with an empty volume,
+/// and the old one's stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Strategy {
+    /// The node's pod is made anew with the other client, and syncs.
+    #[default]
+    InPlace,
+    /// A second pod syncs, and takes over once it has.
+    SideBySide,
+}
+
+/// Requests and limits of the two containers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeResources {
+    /// Of op-node. In the end: 500m and 1Gi, at most 2 CPUs and 4Gi.
+    pub op_node: ResourcesSpec,
+    /// Of the execution client, whichever runs. In the end: 2 CPUs and 8Gi, at most 8 CPUs and 32Gi.
+    pub op_geth: ResourcesSpec,
+}
+
+impl OpNodeSpec {
+    /// Whether this is a node that makes blocks, or would if it were started.
+    pub fn is_sequencer(&self) -> bool {
+        self.node_type == NodeType::Sequencer
+    }
+
+    /// Whether op-node runs with its sequencer.
+    pub fn sequences(&self) -> bool {
+        self.is_sequencer() && self.op_node.sequencer.enabled.unwrap_or(true)
+    }
+
+    /// Settings of the execution client as given.
+    pub fn execution_settings(&self) -> Option<&ExecutionSettings> {
+        self.execution_client.settings.as_ref().or(self.op_geth.as_ref())
+    }
+
+    /// Pods wanted.
+    pub fn pods(&self) -> i32 {
+        i32::try_from(self.replicas.get()).unwrap_or(i32::MAX)
+    }
+}

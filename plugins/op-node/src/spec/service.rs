@@ -1,0 +1,125 @@
+//! `spec.service` and `spec.networkPolicy`: who dials the node, and by which ports.
+
+use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
+use opstack_sdk::opstack::execution::Port;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The Service that users and other components dial.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ServiceSpec {
+    /// How far it reaches.
+    #[serde(rename = "type")]
+    pub kind: ServiceType,
+    /// Annotations of the Service, for load balancers.
+    pub annotations: BTreeMap<String, String>,
+    /// Its ports. Where absent: `geth-http`, `geth-ws`, `geth-p2p`, `node-rpc` and `node-p2p`, as far as the node
+    /// listens on them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ports: Option<Vec<PortSpec>>,
+    /// The Service `<name>-p2p`, which has the p2p ports with TCP and UDP.
+    pub p2p: P2pService,
+}
+
+/// How far a Service reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ServiceType {
+    /// The cluster.
+    #[default]
+    ClusterIP,
+    /// Whoever reaches a node of the cluster.
+    NodePort,
+    /// Whoever reaches the load balancer.
+    LoadBalancer,
+}
+
+impl ServiceType {
+    /// As in a Service.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClusterIP => "ClusterIP",
+            Self::NodePort => "NodePort",
+            Self::LoadBalancer => "LoadBalancer",
+        }
+    }
+}
+
+/// A port of the Service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PortSpec {
+    /// Name: `geth-http`, `geth-ws`, `geth-p2p`, `node-rpc`, `node-p2p`, or another one.
+    #[schemars(regex(pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"))]
+    pub name: String,
+    /// Port of the Service.
+    pub port: Port,
+    /// Port of the pod, on which the node must listen; `port` where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_port: Option<Port>,
+    /// TCP or UDP.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// Port on the cluster's nodes, for types beyond ClusterIP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_port: Option<Port>,
+}
+
+/// Protocol of a port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Protocol {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+impl Protocol {
+    /// As in a Service.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+        }
+    }
+}
+
+/// The Service with the p2p ports.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct P2pService {
+    /// How far it reaches. The address and port that peers should dial go into `opNode.p2p.advertise`.
+    #[serde(rename = "type")]
+    pub kind: ServiceType,
+    /// Annotations of the Service, for load balancers.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Who may dial the node, where the cluster's network enforces policies. Peers always may.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NetworkPolicySpec {
+    /// Whether there is a policy: the ports with the `admin` or `miner` API are open to the operator and the
+    /// components of the OP Stack only, the others to everybody.
+    pub enabled: bool,
+    /// Who else may reach the ports with the `admin` or `miner` API.
+    #[schemars(schema_with = "peers")]
+    pub also_from: Vec<NetworkPolicyPeer>,
+}
+
+impl Default for NetworkPolicySpec {
+    fn default() -> Self {
+        Self { enabled: true, also_from: vec![] }
+    }
+}
+
+/// The entries of a NetworkPolicy's `from`.
+fn peers(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "items": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+    })
+}

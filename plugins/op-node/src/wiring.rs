@@ -1,0 +1,248 @@
+//! Whom a node talks to: its peers, the sequencer that it sends transactions to, the node that it follows.
+
+use opstack_sdk::Context;
+use opstack_sdk::Object;
+use opstack_sdk::answer::{Event, Failure};
+use opstack_sdk::opstack::honoured::Honoured;
+use opstack_sdk::opstack::network::Network;
+use opstack_sdk::opstack::peers::{PeerId, is_enode, is_enr, is_multiaddr};
+
+use crate::siblings::{self, Sibling, title};
+use crate::spec::OpNodeSpec;
+
+/// Whom a node talks to.
+#[derive(Debug, Default)]
+pub struct Wiring {
+    /// What op-node's sequencer does.
+    pub mode: SequencerMode,
+    /// Peers of op-node, as multiaddrs.
+    pub consensus: Vec<String>,
+    /// Peers of the execution client, as enodes.
+    pub execution: Vec<String>,
+    /// Where op-node begins to search for peers.
+    pub bootnodes: Vec<String>,
+    /// Where transactions are sent; nothing for a sequencer.
+    pub sequencer_http: Option<String>,
+    /// op-node's RPC of the node that a light node follows.
+    pub follow: Option<String>,
+    /// Warnings.
+    pub events: Vec<Event>,
+}
+
+/// What op-node's sequencer does. Two that make blocks at a time fork the chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SequencerMode {
+    /// There is none.
+    #[default]
+    Off,
+    /// It makes blocks from the start.
+    Active,
+    /// It waits for `admin_startSequencer`; the user wants it so.
+    Stopped,
+    /// It waits, because of another one. Says why.
+    Standby(String),
+}
+
+/// Sequencers of public networks (docs of optimism v1.19.6, node-operators).
+const PUBLIC_SEQUENCERS: [(&str, &str); 2] =
+    [("op-mainnet", "https://mainnet-sequencer.optimism.io"), ("op-sepolia", "https://sepolia-sequencer.optimism.io")];
+
+impl Wiring {
+    /// Settles whom the node talks to.
+    ///
+    /// # Errors
+    /// `waiting` when a node that the spec names, or its key, is missing; `invalid` when it is the wrong one.
+    pub fn find(
+        cx: &Context<'_>,
+        me: &Object<OpNodeSpec>,
+        network: &Network,
+        honoured: &mut Honoured,
+    ) -> Result<Self, Failure> {
+        let referenced = referenced(cx, me, network)?;
+        // Listing makes the node depend on all others, so a replica that says whom it follows does without.
+        let others = if me.spec.is_sequencer() || referenced.is_none() || has_bare_peer_ids(me) {
+            siblings::nodes_of(cx, network, me)
+        } else {
+            vec![]
+        };
+        let mut wiring = Self { mode: mode(me, &others), ..Self::default() };
+        wiring.peer_with_sequencers(cx, me, referenced.as_ref(), &others)?;
+        wiring.add_static_peers(cx, me, &others, honoured);
+        wiring.add_bootnodes(me, honoured);
+        if !me.spec.is_sequencer() {
+            wiring.sequencer_http = wiring.forward_to(cx, me, network, referenced.as_ref(), &others)?;
+        }
+        wiring.follow = wiring.follow_source(cx, me, network)?;
+        Ok(wiring)
+    }
+
+    fn peer_with_sequencers(
+        &mut self,
+        cx: &Context<'_>,
+        me: &Sibling,
+        referenced: Option<&Sibling>,
+        others: &[Sibling],
+    ) -> Result<(), Failure> {
+        if let Some(sequencer) = referenced {
+            self.consensus.extend(siblings::multiaddr(cx, sequencer, 0)?);
+            self.execution.extend(siblings::enode(cx, sequencer)?);
+        }
+        let mine = siblings::age(me);
+        for other in others.iter().filter(|other| other.spec.is_sequencer()) {
+            let known = referenced.is_some_and(|referenced| siblings::same(referenced, other));
+            if known || me.spec.is_sequencer() && siblings::age(other) > mine {
+                continue;
+            }
+            // One that has no key yet may never get one; this node is rendered again when it does.
+            self.consensus.extend(siblings::multiaddr(cx, other, 0).unwrap_or_default());
+            self.execution.extend(siblings::enode(cx, other).unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    fn add_static_peers(&mut self, cx: &Context<'_>, me: &Sibling, others: &[Sibling], honoured: &mut Honoured) {
+        for (index, peer) in me.spec.op_node.p2p.static_peers.iter().enumerate() {
+            let resolved = if is_multiaddr(peer) { Some(peer.clone()) } else { by_peer_id(cx, peer, others) };
+            match resolved {
+                Some(address) if self.consensus.contains(&address) => {}
+                Some(address) => self.consensus.push(address),
+                None => self.skip(honoured, format!("spec.opNode.p2p.static[{index}]"), format!(
+                    "{peer:?} is left out; write a multiaddr such as /dns4/host/tcp/9003/p2p/16Uiu2HA…, or the peer id of another node of this network"
+                )),
+            }
+        }
+    }
+
+    fn add_bootnodes(&mut self, me: &Sibling, honoured: &mut Honoured) {
+        for (index, node) in me.spec.op_node.p2p.discovery.bootnodes.iter().enumerate() {
+            if is_enr(node) || is_enode(node) {
+                self.bootnodes.push(node.clone());
+            } else {
+                let path = format!("spec.opNode.p2p.discovery.bootnodes[{index}]");
+                self.skip(honoured, path, format!("{node:?} is left out; write a node record (enr:…) or an enode URL (enode://<128 hexadecimal digits>@host:port)"));
+            }
+        }
+    }
+
+    fn skip(&mut self, honoured: &mut Honoured, path: String, why: String) {
+        self.events.push(Event::warning("InvalidPeer", format!("{path}: {why}")));
+        honoured.refuse(path, why);
+    }
+
+    fn forward_to(
+        &mut self,
+        cx: &Context<'_>,
+        me: &Sibling,
+        network: &Network,
+        referenced: Option<&Sibling>,
+        others: &[Sibling],
+    ) -> Result<Option<String>, Failure> {
+        if let Some(sequencer) = referenced {
+            if me.spec.sequencer_url.is_some() {
+                self.events.push(Event::warning(
+                    "SeveralSources",
+                    "spec has sequencerRef and sequencerUrl; sequencerRef counts",
+                ));
+            }
+            return siblings::http_url(cx, sequencer).map(Some);
+        }
+        if let Some(url) = &me.spec.sequencer_url {
+            return Ok(Some(url.clone()));
+        }
+        let mut sequencers = others.iter().filter(|other| other.spec.is_sequencer());
+        let sequencer = sequencers.clone().find(|other| siblings::is_active(other)).or_else(|| sequencers.next());
+        if let Some(sequencer) = sequencer {
+            return siblings::http_url(cx, sequencer).map(Some);
+        }
+        let Some(name) = network.spec.registry_name() else {
+            let domain = &cx.facts.cluster_domain;
+            return Ok(Some(format!("http://{}-sequencer.{}.svc.{domain}:8545", network.name, network.namespace)));
+        };
+        let public = PUBLIC_SEQUENCERS.iter().find(|(known, _)| *known == name).map(|(_, url)| (*url).to_string());
+        if public.is_none() {
+            let message = format!(
+                "transactions that this node receives go nowhere: set spec.sequencerUrl to the public sequencer of {name}"
+            );
+            self.events.push(Event::warning("TransactionsNotForwarded", message));
+        }
+        Ok(public)
+    }
+
+    fn follow_source(&mut self, cx: &Context<'_>, me: &Sibling, network: &Network) -> Result<Option<String>, Failure> {
+        const PATH: &str = "spec.opNode.followSource";
+        let Some(source) = &me.spec.op_node.follow_source else { return Ok(None) };
+        let Some(reference) = &source.node_ref else {
+            return match &source.url {
+                Some(url) => Ok(Some(url.clone())),
+                None => Err(Failure::invalid(PATH, "names no node; set nodeRef or url, or leave it out")),
+            };
+        };
+        if source.url.is_some() {
+            self.events.push(Event::warning("SeveralSources", format!("{PATH} has nodeRef and url; nodeRef counts")));
+        }
+        let node = siblings::find(cx, me, reference)?;
+        if siblings::same(&node, me) {
+            return Err(Failure::invalid(format!("{PATH}.nodeRef"), "a node can't follow itself"));
+        }
+        of_network(&node, network, &format!("{PATH}.nodeRef"))?;
+        siblings::rollup_url(cx, &node).map(Some)
+    }
+}
+
+/// The sequencer that a replica names.
+fn referenced(cx: &Context<'_>, me: &Sibling, network: &Network) -> Result<Option<Sibling>, Failure> {
+    let Some(reference) = me.spec.sequencer_ref.as_ref().filter(|_| !me.spec.is_sequencer()) else { return Ok(None) };
+    let sequencer = siblings::find(cx, me, reference)?;
+    of_network(&sequencer, network, "spec.sequencerRef")?;
+    if !sequencer.spec.is_sequencer() {
+        let message = format!("{} is a replica; name a node of type sequencer", title(&sequencer));
+        return Err(Failure::invalid("spec.sequencerRef", message));
+    }
+    Ok(Some(sequencer))
+}
+
+fn of_network(node: &Sibling, network: &Network, path: &str) -> Result<(), Failure> {
+    if siblings::belongs(node, network) {
+        return Ok(());
+    }
+    Err(Failure::invalid(path, format!("{} belongs to another network than {}", title(node), network.title())))
+}
+
+fn has_bare_peer_ids(me: &Sibling) -> bool {
+    me.spec.op_node.p2p.static_peers.iter().any(|peer| PeerId::parse(peer).is_ok())
+}
+
+/// Address of the sibling with a peer id.
+fn by_peer_id(cx: &Context<'_>, text: &str, others: &[Sibling]) -> Option<String> {
+    let wanted = PeerId::parse(text).ok()?;
+    let pods = others.iter().flat_map(|node| (0..node.spec.pods()).map(move |ordinal| (node, ordinal)));
+    let mut found =
+        pods.filter(|(node, ordinal)| siblings::peer_id(cx, node, *ordinal).ok().flatten().as_ref() == Some(&wanted));
+    let (node, ordinal) = found.next()?;
+    siblings::multiaddr(cx, node, ordinal).ok().flatten()
+}
+
+/// The oldest sequencer of a network makes blocks. A later one waits, and goes on waiting when the other is gone: only
+/// the user knows that its pod is, and says so by `stopped: false`.
+fn mode(me: &Sibling, others: &[Sibling]) -> SequencerMode {
+    let wish = me.spec.op_node.sequencer.stopped;
+    if !me.spec.sequences() {
+        return SequencerMode::Off;
+    }
+    if wish == Some(true) {
+        return SequencerMode::Stopped;
+    }
+    let mine = siblings::age(me);
+    if let Some(first) = others.iter().find(|other| siblings::is_active(other) && siblings::age(other) < mine) {
+        return SequencerMode::Standby(format!(
+            "{} makes the blocks of this network; two that do so fork the chain, so this one boots stopped. Set spec.opNode.sequencer.stopped: true to keep it as a standby",
+            title(first)
+        ));
+    }
+    if wish.is_none() && me.status["sequencer"] == "Standby" {
+        return SequencerMode::Standby(
+            "this one stood by for another sequencer, which is gone. Set spec.opNode.sequencer.stopped: false once its pod is known to have ended".into(),
+        );
+    }
+    SequencerMode::Active
+}

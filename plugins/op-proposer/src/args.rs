@@ -1,0 +1,76 @@
+//! From the spec to the arguments of op-proposer: `op-proposer/flags/flags.go` and `op-service`, v1.16.13 and v1.19.6;
+//! for an L2OutputOracle the flags of v1.10.0.
+
+use opstack_sdk::answer::{Failure, FieldError};
+use opstack_sdk::opstack::honoured::Honoured;
+
+use crate::spec::{DisputeGame, Proposal, ProposerSpec};
+use crate::target::Contract;
+
+/// Chain id of Ethereum.
+const MAINNET: u64 = 1;
+
+/// The program's own arguments.
+pub fn args(spec: &ProposerSpec, contract: &Contract) -> Vec<String> {
+    let Proposal { poll_interval, allow_non_finalized, output_interval } = &spec.proposal;
+    let mut args = match contract {
+        Contract::Factory(factory) => vec![
+            format!("--game-factory-address={factory}"),
+            format!("--game-type={}", spec.dispute_game.game_type),
+            format!("--proposal-interval={output_interval}"),
+        ],
+        Contract::Oracle(oracle) => vec![format!("--l2oo-address={oracle}")],
+    };
+    args.push(format!("--poll-interval={poll_interval}"));
+    if *allow_non_finalized {
+        args.push("--allow-non-finalized=true".into());
+    }
+    args.extend(spec.l1_transaction.args());
+    args.extend(spec.rpc.args());
+    args
+}
+
+/// What the program, or the chain, would not take.
+///
+/// # Errors
+/// `invalid` with all of it.
+pub fn check(spec: &ProposerSpec, l1_chain_id: u64) -> Result<(), Failure> {
+    let mut errors = vec![];
+    if spec.proposal.allow_non_finalized && l1_chain_id == MAINNET {
+        let message = "true is refused on Ethereum mainnet: a proposal of a block that a reorganisation of L1 removes loses its bond; remove it";
+        errors.push(FieldError::new("spec.proposal.allowNonFinalized", message));
+    }
+    for (field, duration) in
+        [("pollInterval", &spec.proposal.poll_interval), ("outputInterval", &spec.proposal.output_interval)]
+    {
+        if duration.is_zero() {
+            let message = format!("{duration} is no interval; write one above zero, such as \"12s\"");
+            errors.push(FieldError::new(format!("spec.proposal.{field}"), message));
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
+}
+
+/// The settings that op-proposer has no counterpart for.
+pub fn honoured(spec: &ProposerSpec, contract: Option<&Contract>) -> Honoured {
+    let mut honoured = Honoured::by("op-proposer");
+    match contract {
+        Some(Contract::Factory(_)) => honoured.idle(
+            "spec.l2OutputOracleAddr",
+            spec.l2_output_oracle_addr.get().is_some(),
+            "the chain has a DisputeGameFactory, to which outputs are proposed instead",
+        ),
+        Some(Contract::Oracle(_)) => {
+            let default = (DisputeGame::default(), Proposal::default());
+            let why = "an L2OutputOracle has no games, and its contract sets the interval";
+            let game_type = spec.dispute_game.game_type != default.0.game_type;
+            honoured.idle("spec.disputeGame.gameType", game_type, why);
+            let interval = spec.proposal.output_interval != default.1.output_interval;
+            honoured.idle("spec.proposal.outputInterval", interval, why);
+        }
+        None => {}
+    }
+    spec.l1.report_beacon(&mut honoured);
+    spec.rpc.report(&mut honoured);
+    honoured
+}

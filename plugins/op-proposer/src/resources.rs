@@ -1,0 +1,64 @@
+//! What a proposer dials beside L1, and the pod that does.
+
+use opstack_sdk::answer::Failure;
+use opstack_sdk::opstack::component::{Component, Program, Work};
+use opstack_sdk::opstack::endpoint::Endpoint;
+use opstack_sdk::opstack::node::Upstream;
+
+use crate::args;
+use crate::spec::ProposerSpec;
+use crate::target::Contract;
+
+/// op-proposer as the spec documents it.
+pub static PROGRAM: Program = Program {
+    name: "op-proposer",
+    role: "proposer",
+    prefix: "OP_PROPOSER",
+    image: "us-docker.pkg.dev/oplabs-tools-artifacts/images/op-proposer:v1.16.3",
+    requests: ("100m", "256Mi"),
+    limits: ("500m", "1Gi"),
+    // A transaction in flight is waited for: five confirmations of twelve seconds, and some more.
+    grace_seconds: 120,
+};
+
+/// Types of games whose claims are super roots: 4 and 5 refuse any other source (op-proposer/proposer/config.go), and
+/// the contracts of 9 and 10 want them.
+const SUPER_ROOT_GAMES: [u64; 4] = [4, 5, 9, 10];
+
+/// Where the outputs come from. The program takes exactly one kind of source.
+pub struct Outputs {
+    /// The RPC.
+    pub upstream: Upstream,
+    /// Whether it serves super roots rather than output roots.
+    pub super_roots: bool,
+}
+
+impl Outputs {
+    /// Finds the source for the type of game.
+    ///
+    /// # Errors
+    /// `waiting` when what is named does not exist.
+    pub fn find(component: &Component<'_>, spec: &ProposerSpec) -> Result<Self, Failure> {
+        let super_roots = SUPER_ROOT_GAMES.contains(&spec.dispute_game.game_type.get());
+        let l2 = component.l2(spec.sequencer_ref.as_ref());
+        let rollup = Endpoint::of(spec.rollup_rpc_from.as_ref(), spec.rollup_rpc.as_ref());
+        let explicit =
+            (super_roots && !spec.super_root_rpcs.is_empty()).then(|| Endpoint::Plain(spec.super_root_rpcs.join(",")));
+        let field = if super_roots { "spec.superRootRpcs" } else { "spec.rollupRpc" };
+        Ok(Self { upstream: l2.rollup_rpc(explicit.or(rollup), field)?, super_roots })
+    }
+}
+
+/// What op-proposer adds to its pod.
+pub fn work(spec: &ProposerSpec, outputs: &Outputs, contract: &Contract) -> Work {
+    // The flag for super roots was renamed after v1.16.3 (--supernode-rpcs, now --superroot-rpcs); this variable is
+    // read by both.
+    let name = if outputs.super_roots { "OP_PROPOSER_SUPERNODE_RPCS" } else { "OP_PROPOSER_ROLLUP_RPC" };
+    Work {
+        args: args::args(spec, contract),
+        env: vec![outputs.upstream.endpoint.env(name)],
+        rpc: Some(spec.rpc.server()),
+        restart_on: outputs.upstream.fingerprint.iter().cloned().collect(),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,13 @@
+//! Objects in, answers out: one folder for each case.
+
+use op_proposer::OpProposer;
+
+#[test]
+fn cases() {
+    opstack_sdk::testkit::run_cases::<OpProposer>(env!("CARGO_MANIFEST_DIR"), &[]);
+}
+
+#[test]
+fn the_example_shows_every_field() {
+    opstack_sdk::testkit::check_example::<OpProposer>(env!("CARGO_MANIFEST_DIR"), "opproposer.yaml");
+}

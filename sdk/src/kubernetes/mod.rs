@@ -1,0 +1,31 @@
+//! Builders of Kubernetes objects that all plugins share: what is decided once for every pod of the OP Stack stands here.
+//!
+//! They know Kubernetes and nothing of a chain. Everything is typed with `k8s-openapi`; what a builder doesn't set,
+//! the API server's default decides.
+
+mod disruption;
+mod env;
+mod hash;
+mod labels;
+mod merge;
+mod network_policy;
+mod objects;
+mod pod;
+mod probe;
+mod service;
+mod workload;
+
+pub use disruption::disruption_budget;
+pub use env::{env_field, env_secret, env_value};
+pub use hash::Hash;
+pub use labels::{App, Component, PART_OF};
+pub use merge::merge_pod_template;
+pub use network_policy::{Sources, ingress_rule, network_policy, pods_labelled};
+pub use objects::{config_map, service_account};
+pub use pod::{
+    CONFIG_HASH, config_map_volume, memory_volume, mount, mount_read_only, pod_spec, pod_template, restricted,
+    scratch_volume, secret_volume,
+};
+pub use probe::{exec_probe, http_probe, liveness, readiness, startup, tcp_probe};
+pub use service::{headless_service, port, service, udp_port};
+pub use workload::{claim, deployment, stateful_set};

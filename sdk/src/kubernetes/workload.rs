@@ -1,0 +1,73 @@
+//! Workloads: a StatefulSet for what keeps data, a Deployment for what does not.
+
+use k8s_openapi::api::apps::v1::{
+    Deployment, DeploymentSpec, DeploymentStrategy, StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy,
+    StatefulSetSpec, StatefulSetUpdateStrategy,
+};
+use k8s_openapi::api::core::v1::{
+    PersistentVolumeClaim, PersistentVolumeClaimSpec, PodTemplateSpec, VolumeResourceRequirements,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use std::collections::BTreeMap;
+
+use super::App;
+
+/// The Deployment named after the custom resource: one pod, and never a second beside it, because two processes
+/// with one key on L1 get in each other's way.
+pub fn deployment(app: &App, replicas: i32, template: PodTemplateSpec) -> Deployment {
+    let spec = DeploymentSpec {
+        replicas: Some(replicas),
+        selector: app.label_selector(),
+        strategy: Some(DeploymentStrategy { type_: Some("Recreate".into()), ..Default::default() }),
+        template,
+        ..Default::default()
+    };
+    Deployment { metadata: app.metadata(), spec: Some(spec), ..Default::default() }
+}
+
+/// The StatefulSet named after the custom resource, behind its headless Service. Claims stay when pods or the
+/// StatefulSet go; pods start together, since none depends on another, and are updated one by one.
+pub fn stateful_set(
+    app: &App,
+    replicas: i32,
+    template: PodTemplateSpec,
+    claims: Vec<PersistentVolumeClaim>,
+) -> StatefulSet {
+    let keep = || Some("Retain".into());
+    let spec = StatefulSetSpec {
+        replicas: Some(replicas),
+        selector: app.label_selector(),
+        service_name: Some(app.named("headless")),
+        pod_management_policy: Some("Parallel".into()),
+        update_strategy: Some(StatefulSetUpdateStrategy { type_: Some("RollingUpdate".into()), ..Default::default() }),
+        persistent_volume_claim_retention_policy: Some(StatefulSetPersistentVolumeClaimRetentionPolicy {
+            when_deleted: keep(),
+            when_scaled: keep(),
+        }),
+        volume_claim_templates: (!claims.is_empty()).then_some(claims),
+        template,
+        ..Default::default()
+    };
+    StatefulSet { metadata: app.metadata(), spec: Some(spec), ..Default::default() }
+}
+
+/// A claim template. Its labels are the workload's selector only: templates can't change once they exist.
+pub fn claim(
+    app: &App,
+    name: &str,
+    size: Quantity,
+    storage_class: Option<&str>,
+    access_mode: &str,
+) -> PersistentVolumeClaim {
+    let resources =
+        VolumeResourceRequirements { requests: Some(BTreeMap::from([("storage".into(), size)])), ..Default::default() };
+    let spec = PersistentVolumeClaimSpec {
+        access_modes: Some(vec![access_mode.into()]),
+        storage_class_name: storage_class.map(Into::into),
+        resources: Some(resources),
+        ..Default::default()
+    };
+    let metadata = ObjectMeta { name: Some(name.into()), labels: Some(app.selector()), ..Default::default() };
+    PersistentVolumeClaim { metadata, spec: Some(spec), ..Default::default() }
+}

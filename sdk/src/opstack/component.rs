@@ -1,0 +1,165 @@
+//! A component that runs one program with an account on L1: op-batcher, op-proposer, op-challenger.
+//!
+//! What they share is decided here once: the fields every spec has, inheritance, arguments and environment of
+//! `op-service`, the pod, and the objects around it. A plugin adds its program's own arguments and its facts.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Secret, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+
+use super::NETWORK;
+use super::endpoint::Endpoint;
+use super::network::Network;
+use super::node::L2;
+use super::overrides;
+use super::references::Reference;
+use super::resources::{Resources, ResourcesSpec};
+use super::shared::{Logging, Metrics, Security};
+use super::signing::{NoSigner, Signing};
+use super::status::{ERROR, PENDING, Phase};
+use crate::answer::Failure;
+use crate::cluster::{Context, kind_of};
+use crate::kubernetes::{App, Component as Labels};
+use crate::manifest::{Column, Kind, Manifest};
+use crate::object::Metadata;
+
+mod observe;
+mod obstacle;
+mod pod;
+mod render;
+mod spec;
+
+pub use obstacle::{Obstacle, obstacle};
+pub use render::{RpcServer, Work};
+pub use spec::Common;
+
+/// The program of a kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// Name of the executable, and of the container: `op-batcher`.
+    pub name: &'static str,
+    /// Role in labels: `batcher`.
+    pub role: &'static str,
+    /// Prefix of its environment variables: `OP_BATCHER`.
+    pub prefix: &'static str,
+    /// Image where the spec names none.
+    pub image: &'static str,
+    /// Documented requests: (CPU, memory).
+    pub requests: (&'static str, &'static str),
+    /// Documented limits: (CPU, memory).
+    pub limits: (&'static str, &'static str),
+    /// What it needs to stop cleanly.
+    pub grace_seconds: i64,
+}
+
+/// The manifest of a component: what every one of them reads, owns and shows.
+pub fn manifest(program: &Program, version: &'static str, kind: Kind) -> Manifest {
+    let column = |name, kind, path| Column { name, kind, path };
+    Manifest {
+        columns: vec![
+            column("Phase", "string", ".status.phase"),
+            column("Network", "string", ".spec.optimismNetworkRef.name"),
+            column("Account", "string", ".status.account"),
+        ],
+        rules: vec![(
+            "has(self.privateKey) != has(self.signer)",
+            "exactly one of privateKey and signer is needed: who signs the transactions on L1?",
+        )],
+        reads: vec![NETWORK.to_ref(), kind_of::<Secret>()],
+        owns: vec![
+            kind_of::<ServiceAccount>(),
+            kind_of::<Service>(),
+            kind_of::<NetworkPolicy>(),
+            kind_of::<Deployment>(),
+        ],
+        rpc_methods: vec!["eth_chainId"],
+        phases: Some((PENDING, ERROR)),
+        ..Manifest::new(program.name, version, kind)
+    }
+}
+
+/// A component after inheritance.
+pub struct Component<'a> {
+    /// The call.
+    pub cx: &'a Context<'a>,
+    /// The object.
+    pub metadata: &'a Metadata,
+    /// Names and labels of the children.
+    pub app: App,
+    /// Its network.
+    pub network: Network,
+    /// The L1 execution RPC.
+    pub l1: Endpoint,
+    /// Metrics settings.
+    pub metrics: Metrics,
+    l1_fingerprint: Option<String>,
+    program: &'static Program,
+    common: Common<'a>,
+    logging: Logging,
+    resources: Resources,
+    security: Security,
+}
+
+impl<'a> Component<'a> {
+    /// Finds the network and settles what is inherited from it.
+    ///
+    /// # Errors
+    /// `waiting` when the network, its L1 endpoint or the Secret of that is missing; `invalid` for contradictions.
+    pub fn open(
+        cx: &'a Context<'a>,
+        metadata: &'a Metadata,
+        program: &'static Program,
+        common: Common<'a>,
+    ) -> Result<Self, Failure> {
+        overrides::check_extra_args(common.extra_args).map_err(|error| Failure::Invalid(vec![error]))?;
+        let network = Network::find(cx, &metadata.namespace, common.network)?;
+        let shared = &network.spec.shared_config;
+        let documented = ResourcesSpec::of(program.requests, program.limits);
+        let layers = [common.resources, &shared.resources, &documented];
+        let resources = Resources::inherit(layers, "spec.resources").map_err(|error| Failure::Invalid(vec![error]))?;
+        let labels = Labels { program: program.name, role: program.role };
+        let l1 = network.l1_rpc(common.l1)?;
+        Ok(Self {
+            cx,
+            metadata,
+            app: App::new(&metadata.namespace, &metadata.name, labels),
+            l1_fingerprint: l1.fingerprint(cx, &metadata.namespace)?,
+            l1,
+            metrics: Metrics::inherit(common.metrics, &shared.metrics),
+            logging: Logging::inherit(common.logging, &shared.logging),
+            security: Security::inherit(common.security, &shared.security),
+            resources,
+            program,
+            common,
+            network,
+        })
+    }
+
+    /// Namespace of the object and its children.
+    pub fn namespace(&self) -> &str {
+        &self.metadata.namespace
+    }
+
+    /// Where the L2 is found; `node` is `spec.sequencerRef`.
+    pub fn l2<'b>(&'b self, node: Option<&'b Reference>) -> L2<'b> {
+        L2 { cx: self.cx, namespace: self.namespace(), network: &self.network, node }
+    }
+
+    /// Who signs; see [`Signing::find`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn signing(&self) -> Result<Result<Signing, NoSigner>, Failure> {
+        Signing::find(self.cx, self.namespace(), self.common.private_key, self.common.signer)
+    }
+
+    /// Whether the user wants no pod.
+    pub fn stopped(&self) -> bool {
+        self.common.replicas == 0
+    }
+
+    /// The phase, from how the workload is doing.
+    pub fn phase(&self, workload: &str) -> Phase {
+        Phase::of_workload(self.cx, workload, &self.metadata.name, self.common.replicas)
+    }
+}

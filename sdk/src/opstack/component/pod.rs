@@ -1,0 +1,88 @@
+//! The pod of a component: one container, whatever the plugin adds, and what `op-service` wants of every program.
+
+use k8s_openapi::api::core::v1::{Container, ContainerPort, PodSpec, PodTemplateSpec, Probe};
+
+use super::{Component, RpcServer, Work};
+use crate::kubernetes::{Hash, http_probe, liveness, pod_spec, pod_template, readiness, restricted, startup};
+use crate::opstack::overrides::with_extra_env;
+use crate::opstack::signing::Signing;
+
+impl Component<'_> {
+    /// Flags of `op-service/{log,metrics}/cli.go` (v1.16.13, v1.19.6). The path of the metrics needs no flag: the
+    /// server answers on every path.
+    fn service_args(&self) -> Vec<String> {
+        let mut args = vec![
+            format!("--log.level={}", self.logging.level.as_str()),
+            format!("--log.format={}", self.logging.format.as_str()),
+        ];
+        if self.logging.color {
+            args.push("--log.color=true".into());
+        }
+        if self.metrics.enabled {
+            args.extend([
+                "--metrics.enabled=true".into(),
+                format!("--metrics.addr={}", self.metrics.host),
+                format!("--metrics.port={}", self.metrics.port),
+            ]);
+        }
+        args
+    }
+
+    pub(super) fn pod_template(&self, signing: &Signing, work: Work, hash: Hash) -> PodTemplateSpec {
+        let (probe, ports) = (self.probed_port(work.rpc), self.container_ports(work.rpc));
+        let Work { mut args, mut env, mut volumes, mut mounts, init_containers, .. } = work;
+        args.extend(signing.args());
+        args.extend(self.service_args());
+        args.extend(self.common.extra_args.iter().cloned());
+        // The L1 endpoint may carry an API key, the key is a secret: both by environment.
+        env.insert(0, self.l1.env(&format!("{}_L1_ETH_RPC", self.program.prefix)));
+        env.extend(signing.env(self.program.prefix));
+        if let Some((volume, mount)) = signing.volume() {
+            volumes.push(volume);
+            mounts.push(mount);
+        }
+        let container = restricted(Container {
+            name: self.program.name.into(),
+            image: Some(self.common.image.map_or(self.program.image, String::as_str).into()),
+            // The images name their program as a command, not as an entry point.
+            command: Some(vec![self.program.name.into()]),
+            args: Some(args),
+            env: Some(with_extra_env(env, self.common.extra_env)),
+            ports: (!ports.is_empty()).then_some(ports),
+            resources: Some(self.resources.to_kubernetes()),
+            volume_mounts: (!mounts.is_empty()).then_some(mounts),
+            startup_probe: probe.clone().map(|probe| startup(probe, 5)),
+            liveness_probe: probe.clone().map(liveness),
+            readiness_probe: probe.map(readiness),
+            ..Default::default()
+        });
+        let spec = PodSpec {
+            init_containers: (!init_containers.is_empty()).then_some(init_containers),
+            containers: vec![container],
+            volumes: (!volumes.is_empty()).then_some(volumes),
+            ..pod_spec(&self.app, &self.security, self.program.grace_seconds)
+        };
+        pod_template(&self.app, spec, hash)
+    }
+
+    /// What the kubelet, which dials the pod's address, can ask: `/healthz` of the RPC server, or the metrics.
+    pub(super) fn probed_port(&self, rpc: Option<RpcServer>) -> Option<Probe> {
+        match rpc {
+            Some(rpc) if rpc.reachable => Some(http_probe("/healthz", rpc.port)),
+            _ if self.metrics.reachable() => Some(http_probe(&self.metrics.path, self.metrics.port)),
+            _ => None,
+        }
+    }
+
+    fn container_ports(&self, rpc: Option<RpcServer>) -> Vec<ContainerPort> {
+        let port = |name: &str, number: u16| ContainerPort {
+            name: Some(name.into()),
+            container_port: number.into(),
+            protocol: Some("TCP".into()),
+            ..Default::default()
+        };
+        let rpc = rpc.filter(|rpc| rpc.reachable).map(|rpc| port("rpc", rpc.port));
+        let metrics = self.metrics.reachable().then(|| port("metrics", self.metrics.port));
+        rpc.into_iter().chain(metrics).collect()
+    }
+}

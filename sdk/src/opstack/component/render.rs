@@ -1,0 +1,128 @@
+//! The objects of a component: its workload, and what belongs to it.
+
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Container, EnvVar, PersistentVolumeClaim, PodTemplateSpec, Volume, VolumeMount,
+};
+
+use super::Component;
+use crate::answer::{Answer, Failure};
+use crate::kubernetes::{
+    Hash, Sources, deployment, headless_service, ingress_rule, network_policy, pods_labelled, port, service,
+    service_account, stateful_set,
+};
+use crate::opstack::mounted::MountedFile;
+use crate::opstack::overrides;
+use crate::opstack::signing::Signing;
+
+/// The RPC server of a program, if it has one.
+#[derive(Clone, Copy, Debug)]
+pub struct RpcServer {
+    /// Port.
+    pub port: u16,
+    /// Whether it listens on more than the loopback.
+    pub reachable: bool,
+}
+
+/// What a plugin adds to the pod of its component.
+#[derive(Clone, Debug, Default)]
+pub struct Work {
+    /// Arguments of the program.
+    pub args: Vec<String>,
+    /// Environment of the program.
+    pub env: Vec<EnvVar>,
+    /// Volumes.
+    pub volumes: Vec<Volume>,
+    /// Where they are mounted.
+    pub mounts: Vec<VolumeMount>,
+    /// Run before the program.
+    pub init_containers: Vec<Container>,
+    /// ConfigMaps that the pod mounts and nobody else makes.
+    pub config_maps: Vec<ConfigMap>,
+    /// Claims; a program with claims becomes a StatefulSet.
+    pub claims: Vec<PersistentVolumeClaim>,
+    /// The program's RPC server.
+    pub rpc: Option<RpcServer>,
+    /// What else the program reads at its start only: texts whose change restarts the pod.
+    pub restart_on: Vec<String>,
+}
+
+impl Work {
+    /// Adds a file of the chain.
+    pub fn file(&mut self, file: MountedFile) {
+        let MountedFile { volume, mount, init, copy, restart_on } = file;
+        self.volumes.push(volume);
+        self.mounts.push(mount);
+        self.init_containers.extend(init);
+        self.config_maps.extend(copy);
+        self.restart_on.push(restart_on);
+    }
+}
+
+impl Component<'_> {
+    /// Adds the workload and what belongs to it.
+    ///
+    /// # Errors
+    /// `invalid` for contradictions in the spec.
+    pub fn render<S>(&self, answer: &mut Answer<S>, signing: &Signing, work: Work) -> Result<(), Failure> {
+        self.check_ports(work.rpc)?;
+        let probed = self.probed_port(work.rpc).is_some();
+        let rpc = work.rpc.filter(|rpc| rpc.reachable);
+        let claims = work.claims.clone();
+        for config_map in &work.config_maps {
+            answer.child(config_map);
+        }
+        let template = self.template(signing, work)?;
+        answer.child(&service_account(&self.app));
+        self.render_services(answer, rpc);
+        if claims.is_empty() {
+            answer.child(&deployment(&self.app, self.common.replicas, template));
+        } else {
+            answer.child(&headless_service(&self.app, vec![]));
+            answer.child(&stateful_set(&self.app, self.common.replicas, template, claims));
+        }
+        if !probed && !self.stopped() {
+            answer.warn("NotProbed", format!(
+                "neither metrics nor the RPC server of {} listen on more than the loopback, so Kubernetes can't tell whether it works; enable spec.metrics",
+                self.program.name
+            ));
+        }
+        Ok(())
+    }
+
+    /// The Service with what others may dial, and the policy that keeps the admin API from them.
+    fn render_services<S>(&self, answer: &mut Answer<S>, rpc: Option<RpcServer>) {
+        let mut ports = vec![];
+        let mut rules = vec![];
+        if let Some(rpc) = rpc {
+            ports.push(port("rpc", rpc.port));
+            let operator = pods_labelled(Some(&self.cx.facts.operator_namespace), []);
+            rules.push(ingress_rule(Sources::Peers(vec![operator]), &[("TCP", rpc.port)]));
+        }
+        if self.metrics.reachable() {
+            ports.push(port("metrics", self.metrics.port));
+            rules.push(ingress_rule(Sources::Anywhere, &[("TCP", self.metrics.port)]));
+        }
+        // A Service without ports is refused by the API server.
+        if !ports.is_empty() {
+            answer.child(&service(&self.app, ports));
+        }
+        answer.child(&network_policy(&self.app, rules));
+    }
+
+    fn check_ports(&self, rpc: Option<RpcServer>) -> Result<(), Failure> {
+        match rpc {
+            Some(rpc) if self.metrics.enabled && rpc.port == self.metrics.port => Err(Failure::invalid(
+                "spec.rpc.port",
+                format!("{} is the port of the metrics too; change this or spec.metrics.port", rpc.port),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn template(&self, signing: &Signing, work: Work) -> Result<PodTemplateSpec, Failure> {
+        let l1 = self.l1_fingerprint.as_deref().unwrap_or_default();
+        let hash = Hash::of([signing.fingerprint(), l1]);
+        let hash = work.restart_on.iter().fold(hash, |hash, text| hash.with(text));
+        overrides::with_pod_template(self.pod_template(signing, work, hash), self.common.pod_template)
+    }
+}

@@ -1,0 +1,112 @@
+//! URLs of L1 and L2 endpoints, which may carry an API key.
+//!
+//! A URL reaches a program through its environment, never through an argument, which everybody who may list pods or
+//! processes can read. A URL in a Secret stays there (`valueFrom`): its value never passes through a plugin. A plain
+//! URL in a custom resource is not secret by its author's own choice, so it becomes a plain value of the environment.
+
+use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, SecretKeySelector};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::honoured::Honoured;
+use super::references::{FromSecret, SecretKeyRef, secret_facts};
+use crate::answer::{Failure, SecretKey, Target};
+use crate::cluster::Context;
+
+/// Where a program finds the URL of an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Written in a custom resource, or that of a Service.
+    Plain(String),
+    /// A key of a Secret in the namespace of the pod.
+    Secret(SecretKeyRef),
+}
+
+impl Endpoint {
+    /// The Secret, which is more deliberate, before the plain URL.
+    pub fn of(from: Option<&FromSecret>, plain: Option<&String>) -> Option<Self> {
+        let secret = from.map(|from| Self::Secret(from.secret_key_ref.clone()));
+        secret.or_else(|| plain.filter(|url| !url.is_empty()).cloned().map(Self::Plain))
+    }
+
+    /// The environment variable that brings the URL to a program.
+    pub fn env(&self, name: &str) -> EnvVar {
+        match self {
+            Self::Plain(url) => EnvVar { name: name.into(), value: Some(url.clone()), ..Default::default() },
+            Self::Secret(secret) => secret_env(name, secret),
+        }
+    }
+
+    /// Checks that a pod in `namespace` can have the URL. Answers the fingerprint of a secret one, for rollouts.
+    ///
+    /// # Errors
+    /// `waiting` when the Secret or its key is missing in that namespace.
+    pub fn fingerprint(&self, cx: &Context<'_>, namespace: &str) -> Result<Option<String>, Failure> {
+        match self {
+            Self::Plain(_) => Ok(None),
+            Self::Secret(secret) => secret_facts(cx, namespace, secret).map(|facts| Some(facts.fingerprint)),
+        }
+    }
+
+    /// Where the host's prober asks; nothing for a plain URL that does not speak HTTP.
+    pub fn target(&self, namespace: &str) -> Option<Target> {
+        match self {
+            Self::Plain(url) if url.starts_with("http://") || url.starts_with("https://") => {
+                Some(Target::Url(url.clone()))
+            }
+            Self::Plain(_) => None,
+            Self::Secret(SecretKeyRef { name, key }) => {
+                Some(Target::SecretUrl(SecretKey { namespace: namespace.into(), name: name.clone(), key: key.clone() }))
+            }
+        }
+    }
+}
+
+/// An environment variable whose value stays in its Secret.
+pub fn secret_env(name: &str, secret: &SecretKeyRef) -> EnvVar {
+    let selector = SecretKeySelector { name: secret.name.clone(), key: secret.key.clone(), optional: None };
+    EnvVar {
+        name: name.into(),
+        value_from: Some(EnvVarSource { secret_key_ref: Some(selector), ..Default::default() }),
+        ..Default::default()
+    }
+}
+
+/// A component's own L1 endpoints, where they differ from those of its network.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct L1Spec {
+    /// URL of the execution RPC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^(https?|wss?)://\S+$"))]
+    pub rpc_url: Option<String>,
+    /// URL of the execution RPC in a Secret; goes before `rpcUrl`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpc_url_from: Option<FromSecret>,
+    /// URL of the beacon API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^https?://\S+$"))]
+    pub beacon_url: Option<String>,
+    /// URL of the beacon API in a Secret; goes before `beaconUrl`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beacon_url_from: Option<FromSecret>,
+}
+
+impl L1Spec {
+    /// The execution RPC, if this block names one.
+    pub fn rpc(&self) -> Option<Endpoint> {
+        Endpoint::of(self.rpc_url_from.as_ref(), self.rpc_url.as_ref())
+    }
+
+    /// For programs that dial no beacon API: says so, if this block names one.
+    pub fn report_beacon(&self, honoured: &mut Honoured) {
+        if self.beacon().is_some() {
+            honoured.refuse("spec.l1.beaconUrl", "the program dials no beacon API; remove it (or beaconUrlFrom)");
+        }
+    }
+
+    /// The beacon API, if this block names one.
+    pub fn beacon(&self) -> Option<Endpoint> {
+        Endpoint::of(self.beacon_url_from.as_ref(), self.beacon_url.as_ref())
+    }
+}

@@ -1,0 +1,45 @@
+//! What the kinds of the OP Stack have in common: names, settings, and the typed views of each other's objects.
+//!
+//! A kind's own fields live in its plugin. Here is what a second plugin reads or writes alike.
+
+pub mod chain_file;
+pub mod component;
+pub mod contracts;
+pub mod endpoint;
+pub mod execution;
+pub mod honoured;
+pub mod mounted;
+pub mod network;
+pub mod network_status;
+pub mod node;
+pub mod observed;
+pub mod overrides;
+pub mod peers;
+pub mod references;
+pub mod resources;
+pub mod rpc;
+pub mod shared;
+pub mod signing;
+pub mod status;
+pub mod storage;
+pub mod transactions;
+
+use crate::manifest::Kind;
+
+const GROUP: &str = "optimism.io";
+const VERSION: &str = "v1alpha1";
+
+const fn kind(kind: &'static str, plural: &'static str, short_names: &'static [&'static str]) -> Kind {
+    Kind { group: GROUP, version: VERSION, kind, plural, short_names }
+}
+
+/// `OptimismNetwork`: what all components of one chain share.
+pub const NETWORK: Kind = kind("OptimismNetwork", "optimismnetworks", &["opnet"]);
+/// `OpNode`: consensus and execution of one node.
+pub const NODE: Kind = kind("OpNode", "opnodes", &["opn"]);
+/// `OpBatcher`: posts the chain's data to L1.
+pub const BATCHER: Kind = kind("OpBatcher", "opbatchers", &["opb"]);
+/// `OpProposer`: posts the chain's outputs to L1.
+pub const PROPOSER: Kind = kind("OpProposer", "opproposers", &["opp"]);
+/// `OpChallenger`: plays the dispute games of the chain.
+pub const CHALLENGER: Kind = kind("OpChallenger", "opchallengers", &["opc"]);

@@ -1,0 +1,80 @@
+//! The way out for what a spec does not model: image, arguments, environment, and the pod template itself.
+
+use k8s_openapi::api::core::v1::{EnvVar, PodTemplateSpec};
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::Value;
+
+use crate::answer::{Failure, FieldError};
+use crate::kubernetes::merge_pod_template;
+
+/// Schema of `extraEnv`: the entries of a container's `env`.
+pub fn env_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "items": {
+            "type": "object",
+            "required": ["name"],
+            "properties": {
+                "name": {"type": "string", "minLength": 1},
+                "value": {"type": "string"},
+                "valueFrom": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+            },
+        },
+    })
+}
+
+/// Flags whose value is a secret: an argument can be read by everybody who may read pods.
+const SECRET_FLAGS: [&str; 7] = [
+    "private-key",
+    "mnemonic",
+    "signer.header",
+    "p2p.sequencer.key",
+    "p2p.priv.raw",
+    "nodekeyhex",
+    "p2p-secret-key-hex",
+];
+
+/// Refuses secrets in `spec.extraArgs`.
+pub fn check_extra_args(args: &[String]) -> Result<(), FieldError> {
+    let flag = |arg: &String| arg.trim_start_matches('-').split('=').next().unwrap_or_default().to_string();
+    match args.iter().find(|arg| arg.starts_with('-') && SECRET_FLAGS.contains(&flag(arg).as_str())) {
+        None => Ok(()),
+        Some(arg) => Err(FieldError::new(
+            "spec.extraArgs",
+            format!(
+                "--{} would show a secret to everybody who can read pods; use spec.privateKey, spec.signer, or spec.extraEnv with a secretKeyRef",
+                flag(arg)
+            ),
+        )),
+    }
+}
+
+/// The arguments with the user's after them. A rendered flag that the user gives too is left out: some programs take
+/// the last of two equal flags, others refuse to start.
+pub fn with_extra_args(mut args: Vec<String>, extra: &[String]) -> Vec<String> {
+    fn flag(arg: &str) -> Option<&str> {
+        arg.starts_with('-').then(|| arg.trim_start_matches('-').split('=').next().unwrap_or_default())
+    }
+    args.retain(|arg| flag(arg).is_none_or(|name| extra.iter().all(|other| flag(other) != Some(name))));
+    args.extend(extra.iter().cloned());
+    args
+}
+
+/// The environment with the user's entries: one of the same name takes the place of the rendered one.
+pub fn with_extra_env(mut env: Vec<EnvVar>, extra: &[EnvVar]) -> Vec<EnvVar> {
+    for entry in extra {
+        match env.iter_mut().find(|rendered| rendered.name == entry.name) {
+            Some(rendered) => *rendered = entry.clone(),
+            None => env.push(entry.clone()),
+        }
+    }
+    env
+}
+
+/// The template with `spec.podTemplate` merged over it.
+///
+/// # Errors
+/// `invalid` when the merge is.
+pub fn with_pod_template(template: PodTemplateSpec, patch: &Value) -> Result<PodTemplateSpec, Failure> {
+    merge_pod_template(template, patch).map_err(|error| Failure::invalid("spec.podTemplate", error))
+}

@@ -1,0 +1,50 @@
+//! Volumes that keep data.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::values::QuantityText;
+
+/// How a claim may be mounted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AccessMode {
+    /// By the pods of one node.
+    #[default]
+    ReadWriteOnce,
+    /// By one pod.
+    ReadWriteOncePod,
+    /// By pods of several nodes.
+    ReadWriteMany,
+}
+
+impl AccessMode {
+    /// As in a claim.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadWriteOnce => "ReadWriteOnce",
+            Self::ReadWriteOncePod => "ReadWriteOncePod",
+            Self::ReadWriteMany => "ReadWriteMany",
+        }
+    }
+}
+
+/// A claim; `GIBIBYTES` is the default size of the kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default = "Storage::<GIBIBYTES>::default")]
+pub struct Storage<const GIBIBYTES: u64> {
+    /// Size of the volume. It may grow where the storage class allows it, and never shrinks.
+    pub size: QuantityText,
+    /// Storage class; the cluster's default where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_class: Option<String>,
+    /// How it may be mounted.
+    pub access_mode: AccessMode,
+}
+
+impl<const GIBIBYTES: u64> Default for Storage<GIBIBYTES> {
+    fn default() -> Self {
+        let size =
+            if GIBIBYTES.is_multiple_of(1024) { format!("{}Ti", GIBIBYTES / 1024) } else { format!("{GIBIBYTES}Gi") };
+        Self { size: QuantityText::of(&size), storage_class: None, access_mode: AccessMode::default() }
+    }
+}
