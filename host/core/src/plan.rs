@@ -89,7 +89,7 @@ fn judge(
     let recorded = if child.policy == Policy::Patch {
         live.patch_of(plugin.as_str())
     } else {
-        if live.owner.as_ref() != Some(owner) {
+        if !is_owners(owner, plugin, live) {
             return Err(taken(child, live));
         }
         live.desired.as_deref()
@@ -100,6 +100,15 @@ fn judge(
     let fields = live.fields_of(&plugin.field_manager());
     let untouched = fields.is_some() && fields == baseline.0.get(&child.key).map(AsRef::as_ref);
     Ok(if recorded == Some(child.hash.as_str()) && untouched { Verdict::Fine } else { Verdict::Apply })
+}
+
+/// Whether a live object is the owner's. One whose owner annotation somebody removed still is, while fields of it are ours:
+/// we applied them, and not as a patch of somebody else's object.
+fn is_owners(owner: &ObjectKey, plugin: &PluginName, live: &Live) -> bool {
+    match &live.owner {
+        Some(known) => known == owner,
+        None => live.fields_of(&plugin.field_manager()).is_some() && live.patch_of(plugin.as_str()).is_none(),
+    }
 }
 
 fn taken(child: &DesiredChild, live: &Live) -> Fault {

@@ -19,6 +19,8 @@ use crate::queue::Queue;
 use crate::reconcile::{ServedKind, reconcile};
 
 struct Controller {
+    /// Name of the CustomResourceDefinition.
+    crd: Arc<str>,
     served: Arc<ServedKind>,
     queue: Arc<Queue>,
     stop: CancellationToken,
@@ -51,12 +53,12 @@ impl Controllers {
     pub fn consider(self: &Arc<Self>, crd: &ObjectKey) {
         let served = self.cx.hub.cache.get(crd).and_then(|entry| crd::served(&entry.parsed()));
         match served {
-            Some(served) => self.start(served),
+            Some(served) => self.start(served, &crd.name),
             None => self.stop_by_crd(&crd.name),
         }
     }
 
-    fn start(self: &Arc<Self>, served: ServedKind) {
+    fn start(self: &Arc<Self>, served: ServedKind, crd: &Arc<str>) {
         let kind = served.gvk.group_kind.clone();
         self.watch_all([served.clone()]);
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,7 +73,8 @@ impl Controllers {
             None => Arc::default(),
         };
         info!(%kind, plugin = %served.plugin, "serving");
-        let controller = Controller { served: Arc::new(served), queue: queue.clone(), stop: self.stop.child_token() };
+        let (served, stop) = (Arc::new(served), self.stop.child_token());
+        let controller = Controller { crd: crd.clone(), served, queue: queue.clone(), stop };
         self.cx.hub.serve(kind.clone(), queue.clone(), Wake::OnIntent);
         for _ in 0..self.concurrency {
             let span = info_span!("controller", plugin = %controller.served.plugin);
@@ -99,11 +102,8 @@ impl Controllers {
 
     fn stop_by_crd(&self, crd: &str) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let gone: Vec<_> = running
-            .iter()
-            .filter(|(_, c)| crd::name_matches(crd, &c.served.gvk))
-            .map(|(kind, _)| kind.clone())
-            .collect();
+        let gone: Vec<_> =
+            running.iter().filter(|(_, c)| c.crd.as_ref() == crd).map(|(kind, _)| kind.clone()).collect();
         for kind in gone {
             if let Some(controller) = running.remove(&kind) {
                 info!(%kind, "no longer serving");

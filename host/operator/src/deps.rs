@@ -54,6 +54,15 @@ impl Deps {
         }
     }
 
+    /// Adds to what an object looked up: what its reconcile rests on beside its plugin's lookups.
+    pub fn add(&self, object: &ObjectKey, lookups: impl IntoIterator<Item = Lookup>) {
+        let mut inner = self.lock();
+        for lookup in lookups {
+            inner.askers.entry(lookup.clone()).or_default().insert(object.clone());
+            inner.asked.entry(object.clone()).or_default().insert(lookup);
+        }
+    }
+
     /// Forgets an object that is gone.
     pub fn forget(&self, object: &ObjectKey) {
         self.record(object, HashSet::new());
@@ -88,7 +97,12 @@ mod tests {
         assert_eq!(deps.listers(&network.kind, "any"), [node.clone()]);
         deps.record(&node, HashSet::from([lookup.clone()]));
         assert!(deps.listers(&network.kind, "any").is_empty());
+        let added = Lookup::Version("ConfigMap/a/taken".parse().unwrap());
+        deps.add(&node, [added.clone()]);
+        assert_eq!(deps.askers(&added), [node.clone()]);
+        assert_eq!(deps.askers(&lookup), [node.clone()]);
         deps.forget(&node);
+        assert!(deps.askers(&added).is_empty());
         assert!(deps.askers(&lookup).is_empty());
         assert!(deps.lock().askers.is_empty());
     }

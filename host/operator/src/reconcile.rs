@@ -4,12 +4,12 @@
 //! observe (memory) ─► render (sandbox) ─► policy, plan (core) ─► apply (API server) ─► act ─► report (API server)
 //! ```
 
-use opstack_core::answer::{Answer, Children, Event, Failure, Finalized, Phases};
+use opstack_core::answer::{Answer, Children, Event, Failure, Finalized, Phases, Policy};
 use opstack_core::blame::{Blame, Fault};
 use opstack_core::conditions::Standing;
 use opstack_core::ids::{Gvk, ObjectKey, PluginName};
 use opstack_core::inventory::{Baseline, Inventory};
-use opstack_core::policy::{self, Desired, Owner};
+use opstack_core::policy::{self, Desired, DesiredChild, Owner};
 use opstack_core::readiness::{Readiness, judge};
 use opstack_core::requeue::{self, Requeue};
 use opstack_core::{plan, status};
@@ -20,6 +20,7 @@ use tracing::{info, warn};
 
 use crate::cache::Entry;
 use crate::context::Context;
+use crate::deps::Lookup;
 use crate::plugins::Serving;
 use crate::report::{self, Report, Subject};
 use crate::{apply, finalizer, render, secrets};
@@ -123,6 +124,8 @@ async fn advance(
             Err(failure) => return Ok(Outcome::of(standing_of(failure))),
         };
     }
+    // A key of a Secret that somebody removes is made again.
+    cx.hub.deps.add(key, answer.secrets.iter().map(|secret| Lookup::Object(secrets::key_of(secret))));
     let (standing, applied) = match &answer.children {
         Children::Keep(why) => (Standing::Progressing("Kept".into(), why.clone()), None),
         Children::Apply(resources) => {
@@ -150,6 +153,7 @@ async fn carry_out(
     let manager = serving.name.field_manager();
     let wanted = || desired.children.iter().map(|child| &child.key);
     let live = cx.hub.cache.inventory(key, wanted());
+    cx.hub.deps.add(key, not_ours(key, desired, &live));
     let baseline = cx
         .baselines
         .get(key)
@@ -176,6 +180,14 @@ async fn carry_out(
 fn only(live: &Inventory, desired: &Desired) -> Inventory {
     let wanted = desired.children.iter().filter_map(|child| live.get_key_value(&child.key));
     wanted.map(|(key, live)| (key.clone(), live.clone())).collect()
+}
+
+/// Objects of others that matter here: those that are patched, and those that stand where a child should. Their changes wake
+/// the owner, as its own children's do anyway.
+fn not_ours<'a>(owner: &'a ObjectKey, desired: &'a Desired, live: &'a Inventory) -> impl Iterator<Item = Lookup> + 'a {
+    let taken = |child: &DesiredChild| live.get(&child.key).is_some_and(|live| live.owner.as_ref() != Some(owner));
+    let others = desired.children.iter().filter(move |child| child.policy == Policy::Patch || taken(child));
+    others.map(|child| Lookup::Version(child.key.clone()))
 }
 
 fn standing_of_children(desired: &Desired, live: &Inventory) -> Standing {

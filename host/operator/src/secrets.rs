@@ -3,17 +3,17 @@
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use opstack_core::answer::{GeneratedSecret, Recipe};
 use opstack_core::blame::{Blame, Fault};
-use opstack_core::ids::{GroupKind, OWNER_ANNOTATION, ObjectKey, POLICY_ANNOTATION, PluginName};
+use opstack_core::ids::{GroupKind, Gvk, OWNER_ANNOTATION, ObjectKey, POLICY_ANNOTATION, PluginName};
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use serde_json::{Map, Value, json};
 use tracing::info;
 
 use crate::apply::fault_of;
-use crate::cache::Watched;
+use crate::cache::{Keep, Watched};
 use crate::context::Context;
 
-/// Makes what is missing of the given Secrets. True if anything was made.
+/// Makes what is missing of the given Secrets. True if anything was made. A later change of one wakes the owner.
 ///
 /// # Errors
 /// When a Secret is asked for outside the owner's namespace, or the API server refuses.
@@ -23,6 +23,13 @@ pub async fn ensure(
     plugin: &PluginName,
     secrets: &[GeneratedSecret],
 ) -> Result<bool, Fault> {
+    if secrets.is_empty() {
+        return Ok(false);
+    }
+    // Whether a key is there is judged by its facts: a Secret that was not watched yet would seem empty.
+    let gvk = Gvk::new("", "v1", "Secret");
+    cx.hub.need(&gvk, Keep { body: true, status: false });
+    cx.hub.listed(std::slice::from_ref(&gvk.group_kind)).await;
     let mut made = false;
     for secret in secrets {
         if secret.namespace != *owner.namespace {
@@ -37,14 +44,18 @@ pub async fn ensure(
     Ok(made)
 }
 
+/// The Secret's key.
+pub fn key_of(secret: &GeneratedSecret) -> ObjectKey {
+    ObjectKey::new(GroupKind::new("", "Secret"), &secret.namespace, &secret.name)
+}
+
 async fn ensure_one(
     cx: &Context,
     owner: &ObjectKey,
     plugin: &PluginName,
     secret: &GeneratedSecret,
 ) -> Result<bool, Fault> {
-    let kind = GroupKind::new("", "Secret");
-    let key = ObjectKey::new(kind.clone(), &secret.namespace, &secret.name);
+    let key = key_of(secret);
     let known = cx.hub.cache.get(&key);
     let facts = known.as_ref().map(|entry| entry.parsed()["facts"].clone()).unwrap_or(Value::Null);
     let missing: Vec<_> = secret.entries.iter().filter(|(entry, _)| facts[entry.as_str()].is_null()).collect();
@@ -56,8 +67,7 @@ async fn ensure_one(
         data.insert(entry.clone(), generate(*recipe)?.into());
     }
     cx.leader.check()?;
-    let gvk = opstack_core::ids::Gvk::new("", "v1", "Secret");
-    let api = crate::apply::api_of(cx, &gvk, &secret.namespace)?;
+    let api = crate::apply::api_of(cx, &Gvk::new("", "v1", "Secret"), &secret.namespace)?;
     let answer = match known {
         None => create(&api, owner, plugin, secret, data).await,
         // Keys that are there stay: a merge touches only what it names.
@@ -71,7 +81,7 @@ async fn ensure_one(
     match answer {
         Ok(made) => {
             info!(secret = %key, "generated");
-            cx.hub.learn(&kind, made.object);
+            cx.hub.learn(&key.kind, made.object);
             Ok(true)
         }
         // Somebody was faster; the watch will tell, and then the keys are there.

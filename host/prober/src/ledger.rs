@@ -78,10 +78,15 @@ impl Ledger {
         let Some(at) = self.acts.iter().position(|act| act.id == id) else { return false };
         let wanted = self.wants(id);
         match (self.acts.get_mut(at), outcome) {
-            (Some(act), Some(outcome)) if wanted => act.state = State::Done(outcome),
-            _ => drop(self.acts.remove(at)),
+            (Some(act), Some(outcome)) if wanted => {
+                act.state = State::Done(outcome);
+                true
+            }
+            _ => {
+                self.acts.remove(at);
+                false
+            }
         }
-        wanted
     }
 
     /// What has ended.

@@ -39,11 +39,6 @@ fn api(client: &Client) -> Api<Watched> {
     Api::all_with(client.clone(), &ApiResource::from_gvk_with_plural(&gvk, "customresourcedefinitions"))
 }
 
-/// Whether `plural.group` may be the CRD of a kind.
-pub fn name_matches(crd: &str, kind: &Gvk) -> bool {
-    crd.split_once('.').is_some_and(|(_, group)| group == kind.group_kind.group.as_ref())
-}
-
 /// A plugin's CRD as the host installs it: with the status fields that the host writes, and marks of its own.
 ///
 /// # Errors

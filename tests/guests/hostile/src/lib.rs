@@ -8,6 +8,9 @@ use opstack_sdk::wire::log::Level;
 use opstack_sdk::{Answer, Context, Failure, Kind, Manifest, Object, Workload};
 use std::collections::BTreeMap;
 
+/// On every ConfigMap. Tests make another version of the guest by replacing this text in the module.
+const VERSION: &str = "the first version of the hostile guest";
+
 /// The plugin.
 pub struct Hostile;
 
@@ -83,7 +86,11 @@ impl Workload for Hostile {
 fn config_map(object: &Object<Spec>, index: u32) -> Value {
     json!({
         "apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": {"name": format!("{}-{index}", object.metadata.name), "namespace": object.metadata.namespace},
+        "metadata": {
+            "name": format!("{}-{index}", object.metadata.name),
+            "namespace": object.metadata.namespace,
+            "annotations": {"test.optimism.io/version": VERSION},
+        },
         "data": object.spec.data,
     })
 }
@@ -110,6 +117,7 @@ fn misbehave(cx: &Context<'_>, object: &Object<Spec>, answer: &mut Answer<Status
             std::hint::black_box(recurse(std::hint::black_box(1)));
         }
         "huge-output" => child(json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"x": "x".repeat(20 << 20)}})),
+        "large-output" => child(json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"x": "x".repeat(5 << 20)}})),
         "invalid-json" => {
             answer.child_json(Policy::Delete, "{\"kind\": ".into());
         }
