@@ -61,7 +61,12 @@ fn selected(document: &Value, selector: &str) -> bool {
             Some((key, value)) => (key, value, false),
             None => term.split_once('=').map_or((term, "", true), |(k, v)| (k, v.trim_start_matches('='), true)),
         };
-        (document["metadata"]["labels"][key.trim()].as_str() == Some(wanted.trim())) == equal
+        let key = key.trim();
+        let found = match key.strip_prefix('.') {
+            Some(path) => document.pointer(&format!("/{}", path.replace('.', "/"))).and_then(Value::as_str),
+            None => document["metadata"]["labels"][key].as_str(),
+        };
+        (found == Some(wanted.trim())) == equal
     })
 }
 

@@ -118,7 +118,10 @@ fn encoding(bytes: &[u8]) -> Option<Encoding> {
 
 fn componentize(module: &[u8]) -> Result<Vec<u8>, LoadError> {
     surface::check_module(module)?;
-    let mut encoder = wit_component::ComponentEncoder::default();
-    let component = encoder.validate(true).module(module).and_then(|encoder| encoder.encode());
-    component.map_err(|error| LoadError::NotAPlugin { why: format!("{error:#}") })
+    let encode = || wit_component::ComponentEncoder::default().validate(true).module(module)?.encode();
+    // It believes the section in which the bindings describe their world, and panics where that is damaged.
+    match std::panic::catch_unwind(encode) {
+        Ok(component) => component.map_err(|error| LoadError::NotAPlugin { why: format!("{error:#}") }),
+        Err(_) => Err(LoadError::NotAPlugin { why: "what it says of its world is damaged".into() }),
+    }
 }

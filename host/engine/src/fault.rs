@@ -7,6 +7,11 @@ use crate::host::{Denied, State};
 use crate::limits::{Limits, Refused};
 use crate::settings::TABLE_ELEMENTS;
 
+/// Context of what goes wrong before a call begins: if nothing else explains it, the component's types are not the contract's.
+#[derive(Debug, thiserror::Error)]
+#[error("it does not fit the contract")]
+pub(crate) struct Unfit;
+
 /// The fault behind an error of the engine.
 pub(crate) fn of(error: &Error, state: &State, limits: &Limits) -> Fault {
     if let Some(denied) = error.downcast_ref::<Denied>() {
@@ -25,6 +30,7 @@ pub(crate) fn of(error: &Error, state: &State, limits: &Limits) -> Fault {
         (None, None) if error.is::<PoolConcurrencyLimitError>() => {
             Fault::new(Blame::Host, "NoInstance", "no free instance; too many calls at once")
         }
+        (None, None) if error.is::<Unfit>() => Fault::plugin("Mismatch", format!("{error:#}")),
         (None, None) if is_output(error) => output(limits),
         // What the guest handed over breaks the canonical ABI: invalid UTF-8, a pointer out of bounds.
         (None, None) => Fault::plugin("InvalidAnswer", format!("it broke the contract's encoding: {error:#}")),
@@ -41,8 +47,7 @@ fn memory(limits: &Limits) -> Fault {
     Fault::plugin("MemoryLimit", format!("it needs more than the {mib} MiB of memory that spec.limits.memoryMib allows"))
 }
 
-/// An answer, or what was handed to the host, is too large.
-pub(crate) fn output(limits: &Limits) -> Fault {
+fn output(limits: &Limits) -> Fault {
     let mib = mib(limits.output);
     Fault::plugin("OutputLimit", format!("it gave the host more than the {mib} MiB that spec.limits.outputMib allows"))
 }

@@ -4,10 +4,12 @@ use opstack_core::answer::{Answer, ClientManifest, Failure, Finalized, Manifest,
 use opstack_core::blame::Fault;
 use std::sync::Arc;
 use wasmtime::Store;
+use wasmtime::error::Context as _;
 
 use crate::artifact::{Artifact, Digest};
 use crate::compiled::Origin;
 use crate::contract::{ExecutionClientPluginPre, WorkloadPluginPre};
+use crate::fault::Unfit;
 use crate::host::{Host, Nobody, State};
 use crate::limits::Limits;
 use crate::{clock, fault, translate};
@@ -81,14 +83,14 @@ impl Plugin {
         let role = match &instances {
             Instances::Workload(pre) => {
                 let manifest = bounds.call(nobody, |store| {
-                    let plugin = pre.instantiate(&mut *store)?;
+                    let plugin = pre.instantiate(&mut *store).context(Unfit)?;
                     plugin.opstack_plugin_workload().call_describe(store)
                 })?;
                 Role::Workload(translate::manifest(manifest)?)
             }
             Instances::Client(pre) => {
                 let manifest = bounds.call(nobody, |store| {
-                    let plugin = pre.instantiate(&mut *store)?;
+                    let plugin = pre.instantiate(&mut *store).context(Unfit)?;
                     plugin.opstack_plugin_execution_client().call_describe(store)
                 })?;
                 Role::Client(translate::client_manifest(manifest))
@@ -136,7 +138,7 @@ impl Plugin {
     pub fn reconcile(&self, host: Box<dyn Host>, request: &Request) -> Result<Result<Answer, Failure>, Fault> {
         let pre = self.workload()?;
         let response = self.bounds().call(host, |store| {
-            let plugin = pre.instantiate(&mut *store)?;
+            let plugin = pre.instantiate(&mut *store).context(Unfit)?;
             plugin.opstack_plugin_workload().call_reconcile(store, &translate::request(request))
         })?;
         match response {
@@ -152,7 +154,7 @@ impl Plugin {
     pub fn finalize(&self, host: Box<dyn Host>, request: &Request) -> Result<Result<Finalized, Failure>, Fault> {
         let pre = self.workload()?;
         let finalized = self.bounds().call(host, |store| {
-            let plugin = pre.instantiate(&mut *store)?;
+            let plugin = pre.instantiate(&mut *store).context(Unfit)?;
             plugin.opstack_plugin_workload().call_finalize(store, &translate::request(request))
         })?;
         Ok(finalized.map(translate::finalized).map_err(translate::failure))
@@ -167,7 +169,7 @@ impl Plugin {
             return Err(Fault::plugin("WrongRole", "it serves a kind and is no execution client"));
         };
         let answer = self.bounds().call(Box::new(Nobody::new(&manifest.name)), |store| {
-            let plugin = pre.instantiate(&mut *store)?;
+            let plugin = pre.instantiate(&mut *store).context(Unfit)?;
             plugin.opstack_plugin_execution_client().call_render(store, &request.to_string())
         })?;
         Ok(answer.map_err(translate::failure))

@@ -4,12 +4,12 @@ mod support;
 
 use opstack_core::answer::{Child, Facts, Failure, Finalized};
 use opstack_core::blame::Blame;
-use opstack_core::ids::{GroupKind, ObjectKey};
+use opstack_core::ids::{GroupKind, Gvk, ObjectKey};
 use opstack_core::probe::{ActionOutcome, Observation};
 use opstack_core::readiness::Readiness;
-use opstack_engine::{Engine, EngineConfig, Limits, Plugin};
+use opstack_engine::{Artifact, Denied, Engine, EngineConfig, Host, Limits, LogLevel, Plugin};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 use support::{PATIENT, Script, call, guest, load, request, status};
 
@@ -204,28 +204,53 @@ fn a_plugin_is_only_asked_what_it_is_for() {
 #[test]
 fn too_many_calls_at_once_are_the_hosts_fault() {
     let engine = Engine::new(EngineConfig { concurrency: 1, ..EngineConfig::default() }).unwrap();
-    let artifact = opstack_engine::Artifact::open(&guest("unruly")).unwrap();
-    let plugin = engine.load(&artifact, PATIENT).unwrap();
-    let sleeper = || {
-        let host = Script { delay: Duration::from_secs(1), ..Script::default() };
+    let plugin = engine.load(&Artifact::open(&guest("unruly")).unwrap(), PATIENT).unwrap();
+    // Each call has room for an execution client beside it, so two fit.
+    let (inside, outside) = (Arc::new(Barrier::new(3)), Arc::new(Barrier::new(3)));
+    let held = || {
+        let host = Held { inside: inside.clone(), outside: outside.clone() };
         plugin.reconcile(Box::new(host), &request(&json!({"behaviour": "look-up"})))
     };
-    let answers: Vec<_> = std::thread::scope(|scope| {
-        let calls: Vec<_> = (0..4).map(|_| scope.spawn(sleeper)).collect();
-        calls.into_iter().map(|call| call.join().unwrap()).collect()
+    std::thread::scope(|scope| {
+        let calls = [scope.spawn(held), scope.spawn(held)];
+        inside.wait();
+        let fault = call(&plugin, &json!({"behaviour": "nothing"})).unwrap_err();
+        outside.wait();
+        assert_eq!((fault.blame, fault.reason), (Blame::Host, "NoInstance"), "{fault}");
+        calls.into_iter().for_each(|call| assert!(call.join().unwrap().unwrap().is_ok()));
     });
-    let full = answers.iter().filter_map(|answer| answer.as_ref().err()).collect::<Vec<_>>();
-    assert!(full.iter().all(|fault| (fault.blame, fault.reason) == (Blame::Host, "NoInstance")), "{full:?}");
-    // Each call has room for an execution client beside it.
-    assert_eq!(full.len(), 2);
     assert!(call(&plugin, &json!({"behaviour": "nothing"})).unwrap().is_ok());
+}
+
+/// Keeps a call inside the host until the test has seen it there.
+struct Held {
+    inside: Arc<Barrier>,
+    outside: Arc<Barrier>,
+}
+
+impl Host for Held {
+    fn get(&mut self, _: &Gvk, _: Option<&str>, _: &str) -> Result<Option<Arc<str>>, Denied> {
+        self.inside.wait();
+        self.outside.wait();
+        Ok(None)
+    }
+
+    fn list(&mut self, _: &Gvk, _: Option<&str>, _: &str) -> Result<Vec<Arc<str>>, Denied> {
+        Ok(vec![])
+    }
+
+    fn render_client(&mut self, _: &str, _: &str) -> Result<String, Failure> {
+        Ok(String::new())
+    }
+
+    fn log(&mut self, _: LogLevel, _: &str) {}
 }
 
 #[test]
 fn without_a_pool_all_is_the_same() {
     // More address space than a processor has.
     let engine = Engine::new(EngineConfig { concurrency: 1 << 20, ..EngineConfig::default() }).unwrap();
-    let plugin = engine.load(&opstack_engine::Artifact::open(&guest("unruly")).unwrap(), PATIENT).unwrap();
+    let plugin = engine.load(&Artifact::open(&guest("unruly")).unwrap(), PATIENT).unwrap();
     assert!(call(&plugin, &json!({"behaviour": "nothing"})).unwrap().is_ok());
     assert_eq!(reason(&plugin, &json!({"behaviour": "huge-object", "megabytes": 60})), "MemoryLimit");
     assert_eq!(reason(&plugin, &json!({"behaviour": "deep-recursion"})), "StackOverflow");

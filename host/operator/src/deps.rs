@@ -11,14 +11,26 @@ pub enum Lookup {
     Object(ObjectKey),
     /// Any change of one object at all, content that is not kept included.
     Version(ObjectKey),
-    /// All objects of a kind, of one namespace or of all.
-    List(GroupKind, Option<String>),
+    /// The objects of a kind that a selector selects.
+    List(Listing),
     /// The plugin of an execution client, there or not.
     Client(String),
 }
 
+/// What was listed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Listing {
+    /// Kind of the objects.
+    pub kind: GroupKind,
+    /// One namespace, or all.
+    pub namespace: Option<String>,
+    /// As in the contract.
+    pub selector: String,
+}
+
 #[derive(Default)]
 struct Inner {
+    listings: HashMap<GroupKind, HashSet<Listing>>,
     askers: HashMap<Lookup, HashSet<ObjectKey>>,
     asked: HashMap<ObjectKey, HashSet<Lookup>>,
 }
@@ -43,10 +55,18 @@ impl Deps {
                 askers.remove(object);
                 if askers.is_empty() {
                     inner.askers.remove(gone);
+                    if let Lookup::List(listing) = gone
+                        && let Some(listings) = inner.listings.get_mut(&listing.kind)
+                    {
+                        listings.remove(listing);
+                    }
                 }
             }
         }
         for new in lookups.difference(&before) {
+            if let Lookup::List(listing) = new {
+                inner.listings.entry(listing.kind.clone()).or_default().insert(listing.clone());
+            }
             inner.askers.entry(new.clone()).or_default().insert(object.clone());
         }
         if !lookups.is_empty() {
@@ -73,11 +93,15 @@ impl Deps {
         self.lock().askers.get(lookup).into_iter().flatten().cloned().collect()
     }
 
-    /// Who listed this kind, in this namespace or everywhere.
-    pub fn listers(&self, kind: &GroupKind, namespace: &str) -> Vec<ObjectKey> {
-        let mut askers = self.askers(&Lookup::List(kind.clone(), Some(namespace.into())));
-        askers.extend(self.askers(&Lookup::List(kind.clone(), None)));
-        askers
+    /// Who listed something in which an object of this kind and namespace is or was; `selects` tells by the selector.
+    pub fn listers(&self, kind: &GroupKind, namespace: &str, selects: impl Fn(&str) -> bool) -> Vec<ObjectKey> {
+        let inner = self.lock();
+        let listings = inner.listings.get(kind).into_iter().flatten();
+        let concerned = listings.filter(|listing| {
+            listing.namespace.as_deref().is_none_or(|listed| listed == namespace) && selects(&listing.selector)
+        });
+        let askers = concerned.filter_map(|listing| inner.askers.get(&Lookup::List(listing.clone())));
+        askers.flatten().cloned().collect()
     }
 }
 
@@ -91,12 +115,14 @@ mod tests {
         let [node, network]: [ObjectKey; 2] =
             ["OpNode.optimism.io/a/node", "OptimismNetwork.optimism.io/b/net"].map(|key| key.parse().unwrap());
         let lookup = Lookup::Object(network.clone());
-        let list = Lookup::List(network.kind.clone(), None);
+        let listing = Listing { kind: network.kind.clone(), namespace: None, selector: "a=b".into() };
+        let list = Lookup::List(listing);
         deps.record(&node, HashSet::from([lookup.clone(), list]));
         assert_eq!(deps.askers(&lookup), [node.clone()]);
-        assert_eq!(deps.listers(&network.kind, "any"), [node.clone()]);
+        assert_eq!(deps.listers(&network.kind, "any", |selector| selector == "a=b"), [node.clone()]);
+        assert!(deps.listers(&network.kind, "any", |_| false).is_empty());
         deps.record(&node, HashSet::from([lookup.clone()]));
-        assert!(deps.listers(&network.kind, "any").is_empty());
+        assert!(deps.listers(&network.kind, "any", |_| true).is_empty());
         let added = Lookup::Version("ConfigMap/a/taken".parse().unwrap());
         deps.add(&node, [added.clone()]);
         assert_eq!(deps.askers(&added), [node.clone()]);

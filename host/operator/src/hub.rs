@@ -18,6 +18,8 @@ use crate::queue::Queue;
 
 /// Those who list a kind are many, and a burst of changes is one reason to look again: they wait so long.
 const LIST_DEBOUNCE: Duration = Duration::from_millis(500);
+/// Statuses change all the time, with every block of a chain; those who list a kind look at them so often.
+const LIST_STATUS_DEBOUNCE: Duration = Duration::from_secs(10);
 
 /// What wakes the objects of a served kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,9 +177,13 @@ impl Hub {
         self.wake_askers(&Lookup::Version(change.key.clone()));
         if differ(|entry| &entry.content) {
             self.wake_askers(&Lookup::Object(change.key.clone()));
-            for lister in self.deps.listers(&change.key.kind, &change.key.namespace) {
+            let wait = if differ(|entry| &entry.intent) { LIST_DEBOUNCE } else { LIST_STATUS_DEBOUNCE };
+            let sides = [&change.before, &change.after];
+            let selects =
+                |selector: &str| sides.iter().any(|side| side.as_ref().is_some_and(|entry| entry.matches(selector)));
+            for lister in self.deps.listers(&change.key.kind, &change.key.namespace, selects) {
                 if let Some((queue, _)) = self.queue_of(&lister.kind) {
-                    queue.add_after(lister, LIST_DEBOUNCE);
+                    queue.add_after(lister, wait);
                 }
             }
         }
@@ -187,12 +193,15 @@ impl Hub {
     pub fn learn(&self, kind: &GroupKind, object: serde_json::Value) {
         let keep = self.keep_of(kind);
         let entry = crate::cache::Entry::of(kind, object, keep, &self.facts);
-        if let Some(change) = self.cache.put(entry) {
-            // The owner is at work on this very child: it knows.
-            if change.before.as_deref().map(|e| &e.content) != change.after.as_deref().map(|e| &e.content) {
-                self.wake_askers(&Lookup::Object(change.key.clone()));
-            }
+        let Some(change) = self.cache.put(entry) else { return };
+        let content = |entry: &Option<Arc<crate::cache::Entry>>| entry.as_ref().map(|entry| entry.content.clone());
+        if content(&change.before) == content(&change.after) {
+            return;
         }
+        // The owner is at work on this very child: it knows.
+        let owner = change.after.as_ref().and_then(|entry| entry.live.owner.clone());
+        let askers = self.deps.askers(&Lookup::Object(change.key));
+        askers.iter().filter(|asker| Some(*asker) != owner.as_ref()).for_each(|asker| self.wake(asker));
     }
 
     fn keep_of(&self, kind: &GroupKind) -> Keep {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cache::{Cache, Entry};
-use crate::deps::Lookup;
+use crate::deps::{Listing, Lookup};
 use crate::plugins::{Registry, Serving};
 
 /// One call's view of the cluster.
@@ -69,7 +69,11 @@ impl Host for Lookups {
 
     fn list(&mut self, kind: &Gvk, namespace: Option<&str>, selector: &str) -> Result<Vec<Arc<str>>, Denied> {
         self.allow(kind)?;
-        self.record(Lookup::List(kind.group_kind.clone(), namespace.map(ToString::to_string)));
+        self.record(Lookup::List(Listing {
+            kind: kind.group_kind.clone(),
+            namespace: namespace.map(ToString::to_string),
+            selector: selector.into(),
+        }));
         let matching = |entry: Arc<Entry>| entry.matches(selector).then(|| entry.body.clone()).flatten();
         Ok(self.cache.list(&kind.group_kind, namespace).into_iter().filter_map(matching).collect())
     }

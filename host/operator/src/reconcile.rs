@@ -154,10 +154,9 @@ async fn carry_out(
     let wanted = || desired.children.iter().map(|child| &child.key);
     let live = cx.hub.cache.inventory(key, wanted());
     cx.hub.deps.add(key, not_ours(key, desired, &live));
-    let baseline = cx
-        .baselines
-        .get(key)
-        .unwrap_or_else(|| Baseline::recover(&only(&live, desired), &manager, object["status"][status::APPLIED].as_str()));
+    let baseline = cx.baselines.get(key).unwrap_or_else(|| {
+        Baseline::recover(&only(&live, desired), &manager, object["status"][status::APPLIED].as_str())
+    });
     let plan = plan::plan(key, &serving.name, desired, &live, &baseline)?;
     if !plan.is_empty() {
         info!(writes = plan.waves.iter().map(Vec::len).sum::<usize>(), "applying");

@@ -138,6 +138,7 @@ impl Operator {
         });
         tokio::spawn(operator.clone().follow_crds());
         tokio::spawn(operator.clone().lead());
+        tokio::spawn(operator.clone().resync(Duration::from_secs(args.resync_interval)));
         tokio::spawn(operator.clone().follow_plugins(args.plugins));
         operator.stop.cancelled().await;
         operator.controllers.drained().await;
@@ -172,6 +173,15 @@ impl Operator {
         }
     }
 
+    /// Looks at every object again now and then: a net under everything that should have woken it.
+    async fn resync(self: Arc<Self>, interval: Duration) {
+        let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + interval, interval);
+        loop {
+            ticks.tick().await;
+            self.controllers.kinds().iter().for_each(|kind| self.controllers.wake_all(&kind.group_kind));
+        }
+    }
+
     /// Follows the CustomResourceDefinitions of plugins.
     async fn follow_crds(self: Arc<Self>) {
         let queue = Arc::new(Queue::default());
@@ -179,7 +189,9 @@ impl Operator {
         self.cx.hub.serve(gvk.group_kind.clone(), queue.clone(), Wake::OnAny);
         self.cx.hub.need(&gvk, Keep { body: true, status: false });
         self.cx.hub.listed(std::slice::from_ref(&gvk.group_kind)).await;
-        self.controllers.watch_all(self.cx.hub.cache.list(&gvk.group_kind, None).iter().filter_map(|crd| crd::served(&crd.parsed())));
+        self.controllers.watch_all(
+            self.cx.hub.cache.list(&gvk.group_kind, None).iter().filter_map(|crd| crd::served(&crd.parsed())),
+        );
         loop {
             let key = queue.next().await;
             let served = self.cx.hub.cache.get(&key).and_then(|entry| crd::served(&entry.parsed()));

@@ -36,7 +36,8 @@ fn of_kind(cx: &Context<'_>, kind: Kind, network: &Metadata) -> Vec<String> {
             reference.name == network.name && reference.namespace(&component.metadata.namespace) == network.namespace
         })
     };
-    let listed = cx.cluster.list(&kind.to_ref(), None, "");
+    let selector = format!(".spec.optimismNetworkRef.name={}", network.name);
+    let listed = cx.cluster.list(&kind.to_ref(), None, &selector);
     // A component that does not parse can't be one that works with the network.
     let components = listed.iter().filter_map(|json| serde_json::from_str::<Component>(json).ok());
     components

@@ -7,7 +7,9 @@ use k8s_openapi::api::core::v1::{Container, Volume};
 use opstack_sdk::Context;
 use opstack_sdk::answer::{Event, Failure, GeneratedSecret, Recipe};
 use opstack_sdk::execution::MountPoint;
-use opstack_sdk::kubernetes::{App, env_field, env_secret, memory_volume, mount, restricted, secret_volume};
+use opstack_sdk::kubernetes::{
+    App, env_field, env_secret, memory_volume, mount, restricted, secret_volume, secrets_volume,
+};
 use opstack_sdk::opstack::peers::PeerId;
 use opstack_sdk::opstack::references::{SecretKeyRef, secret_facts};
 
@@ -37,10 +39,17 @@ pub fn execution_key(node: &str, ordinal: i32) -> SecretKeyRef {
     generated_key(node, EXECUTION_FILE, ordinal)
 }
 
-/// The first pod's key has the plain name, so that a node with one pod looks as documented.
+/// The first pod's key is where it was documented to be. Those of further pods are in a Secret of their own, under the
+/// pods' names: so the pod template stays what it is when the number of pods changes.
 fn generated_key(node: &str, file: &str, ordinal: i32) -> SecretKeyRef {
-    let key = if ordinal == 0 { file.into() } else { format!("{file}-{ordinal}") };
-    SecretKeyRef { name: format!("{node}-p2p"), key }
+    if ordinal == 0 {
+        return SecretKeyRef { name: format!("{node}-p2p"), key: file.into() };
+    }
+    SecretKeyRef { name: others(node, file), key: pod_name(node, ordinal) }
+}
+
+fn others(node: &str, file: &str) -> String {
+    format!("{node}-other-{file}s")
 }
 
 /// Identity of one pod.
@@ -101,12 +110,10 @@ impl Keys {
     pub fn find(cx: &Context<'_>, app: &App, spec: &OpNodeSpec) -> Result<Self, Failure> {
         let mut keys = Self::default();
         keys.find_jwt(cx, app, spec)?;
-        let mut entries = keys.find_execution(cx, app, spec);
+        keys.find_execution(cx, app, spec);
         if spec.op_node.p2p.enabled {
-            entries.extend(keys.find_p2p(cx, app, spec)?);
+            keys.find_p2p(cx, app, spec)?;
         }
-        entries.sort_by(|left, right| left.0.cmp(&right.0));
-        keys.generated.push(generated(app, "p2p", entries));
         Ok(keys)
     }
 
@@ -136,8 +143,7 @@ impl Keys {
             return Ok(());
         } else {
             let secret = SecretKeyRef { name: app.named("jwt"), key: JWT_FILE.into() };
-            self.await_generated(cx, app, &secret);
-            self.generated.push(generated(app, "jwt", vec![(JWT_FILE.into(), Recipe::Hex32)]));
+            self.generate(cx, app, &secret, Recipe::Hex32, true);
             self.volumes.push(secret_volume(VOLUME, &secret.name, [(JWT_FILE, JWT_FILE)]));
         }
         self.jwt = Some(KeyFile::new(VOLUME, "/etc/opstack/jwt", JWT_FILE));
@@ -145,13 +151,11 @@ impl Keys {
     }
 
     /// The execution client's identity is always generated; each pod has its own.
-    fn find_execution(&mut self, cx: &Context<'_>, app: &App, spec: &OpNodeSpec) -> Vec<(String, Recipe)> {
-        let keys = (0..spec.pods()).map(|ordinal| execution_key(app.instance(), ordinal));
-        self.execution = Some(KeyFile::new("execution-key", "/etc/opstack/execution-key", "$(POD_NAME)"));
-        self.generated_volume(cx, app, "execution-key", keys.collect())
+    fn find_execution(&mut self, cx: &Context<'_>, app: &App, spec: &OpNodeSpec) {
+        self.execution = Some(self.generated_file(cx, app, spec, EXECUTION_FILE, "execution-key"));
     }
 
-    fn find_p2p(&mut self, cx: &Context<'_>, app: &App, spec: &OpNodeSpec) -> Result<Vec<(String, Recipe)>, Failure> {
+    fn find_p2p(&mut self, cx: &Context<'_>, app: &App, spec: &OpNodeSpec) -> Result<(), Failure> {
         const PATH: &str = "spec.opNode.p2p.privateKey";
         const VOLUME: &str = "p2p-key";
         let key = &spec.op_node.p2p.private_key;
@@ -170,16 +174,18 @@ impl Keys {
             self.volumes.push(secret_volume(VOLUME, &secret.name, [(secret.key.as_str(), P2P_FILE)]));
             self.p2p = Some(KeyFile::new(VOLUME, "/etc/opstack/p2p-key", P2P_FILE));
             self.identify(cx, app, [(0, secret.clone())]);
-            return Ok(vec![]);
+            return Ok(());
         }
         if let Some(derive) = &key.derive {
-            self.derive(cx, app, derive)?;
-            return Ok(vec![]);
+            return self.derive(cx, app, derive);
         }
-        let keys: Vec<_> = (0..spec.pods()).map(|ordinal| generated_key(app.instance(), P2P_FILE, ordinal)).collect();
-        self.identify(cx, app, (0..).zip(keys.iter().cloned()));
-        self.p2p = Some(KeyFile::new(VOLUME, "/etc/opstack/p2p-key", "$(POD_NAME)"));
-        Ok(self.generated_volume(cx, app, VOLUME, keys))
+        self.identify(
+            cx,
+            app,
+            (0..spec.pods()).map(|ordinal| (ordinal, generated_key(app.instance(), P2P_FILE, ordinal))),
+        );
+        self.p2p = Some(self.generated_file(cx, app, spec, P2P_FILE, VOLUME));
+        Ok(())
     }
 
     fn derive(&mut self, cx: &Context<'_>, app: &App, derive: &Derive) -> Result<(), Failure> {
@@ -210,26 +216,34 @@ impl Keys {
     }
 
     /// A volume in which each pod finds its own key, by its name.
-    fn generated_volume(
-        &mut self,
-        cx: &Context<'_>,
-        app: &App,
-        volume: &str,
-        keys: Vec<SecretKeyRef>,
-    ) -> Vec<(String, Recipe)> {
-        let files: Vec<_> = (0..).zip(&keys).map(|(ordinal, _)| pod_name(app.instance(), ordinal)).collect();
-        let items = keys.iter().zip(&files).map(|(key, file)| (key.key.as_str(), file.as_str()));
-        self.volumes.push(secret_volume(volume, &app.named("p2p"), items));
-        for key in &keys {
-            self.await_generated(cx, app, key);
+    fn generated_file(&mut self, cx: &Context<'_>, app: &App, spec: &OpNodeSpec, file: &str, volume: &str) -> KeyFile {
+        let node = app.instance();
+        for ordinal in 0..spec.pods().max(1) {
+            // A change of the first key restarts the pods; were the others in the hash, every change of their number did.
+            self.generate(cx, app, &generated_key(node, file, ordinal), Recipe::Secp256k1, ordinal == 0);
         }
-        keys.into_iter().map(|key| (key.key, Recipe::Secp256k1)).collect()
+        let first = generated_key(node, file, 0);
+        let source = secrets_volume(volume, &first.name, (&first.key, &pod_name(node, 0)), &others(node, file));
+        self.volumes.push(source);
+        KeyFile::new(volume, &format!("/etc/opstack/{volume}"), "$(POD_NAME)")
     }
 
-    fn await_generated(&mut self, cx: &Context<'_>, app: &App, secret: &SecretKeyRef) {
+    /// Has the host make a key, and notes whether it has.
+    fn generate(&mut self, cx: &Context<'_>, app: &App, secret: &SecretKeyRef, recipe: Recipe, restarts: bool) {
         match secret_facts(cx, app.namespace(), secret) {
-            Ok(facts) => self.restart_on.push(facts.fingerprint),
+            Ok(facts) if restarts => self.restart_on.push(facts.fingerprint),
+            Ok(_) => {}
             Err(_) => self.missing.push(format!("key {} in Secret {}", secret.key, secret.name)),
+        }
+        let entry = (secret.key.clone(), recipe);
+        match self.generated.iter_mut().find(|made| made.name == secret.name) {
+            Some(made) => made.entries.push(entry),
+            None => self.generated.push(GeneratedSecret {
+                namespace: app.namespace().into(),
+                name: secret.name.clone(),
+                labels: app.labels().into_iter().collect(),
+                entries: vec![entry],
+            }),
         }
     }
 
@@ -249,15 +263,6 @@ impl Keys {
             let message = format!("{path} has {}; {first} counts", names.join(" and "));
             self.events.push(Event::warning("SeveralSources", message));
         }
-    }
-}
-
-fn generated(app: &App, suffix: &str, entries: Vec<(String, Recipe)>) -> GeneratedSecret {
-    GeneratedSecret {
-        namespace: app.namespace().into(),
-        name: app.named(suffix),
-        labels: app.labels().into_iter().collect(),
-        entries,
     }
 }
 

@@ -3,6 +3,7 @@
 use opstack_sdk::Context;
 use opstack_sdk::answer::{Observation, PodsTarget, Probe, Target};
 use opstack_sdk::opstack::observed::{quantity, result, rpc_probe};
+use opstack_sdk::opstack::peers::PeerId;
 use opstack_sdk::opstack::rpc::is_loopback;
 use serde_json::Value;
 
@@ -15,15 +16,16 @@ const CONSENSUS: &str = "op-node";
 const EXECUTION: &str = "execution";
 
 /// JSON-RPC methods of the probes.
-pub const METHODS: [&str; 4] = ["optimism_syncStatus", "opp2p_peerStats", "eth_syncing", "eth_getBlockByNumber"];
+pub const METHODS: [&str; 5] =
+    ["optimism_syncStatus", "opp2p_peerStats", "opp2p_self", "eth_syncing", "eth_getBlockByNumber"];
 
 /// The questions, to each pod.
 pub fn probes(node: &Node<'_>) -> Vec<Probe> {
     let target = |port| Target::Pods(PodsTarget { workload: workload_ref(node), port, path: "/".into() });
     let mut probes = vec![];
     if node.rpc_reachable() {
-        let calls = [("optimism_syncStatus", "[]"), ("opp2p_peerStats", "[]")];
-        let wake_on = ["/0/result/unsafe_l2/hash", "/0/error", "/1/result/connected"];
+        let calls = [("optimism_syncStatus", "[]"), ("opp2p_peerStats", "[]"), ("opp2p_self", "[]")];
+        let wake_on = ["/0/result/unsafe_l2/hash", "/0/error", "/1/result/connected", "/2/result/peerID"];
         probes.push(rpc_probe(CONSENSUS, target(node.spec().op_node.rpc.port.to_port()), &calls, &wake_on));
     }
     let http = node.fragment.ports.http.filter(|_| !is_loopback(&node.settings.networking.http.host));
@@ -51,6 +53,8 @@ pub struct Findings {
     pub head: Option<Head>,
     /// op-node's connections.
     pub peers: Option<u64>,
+    /// op-node's identity.
+    pub peer_id: Option<PeerId>,
     /// The execution client's progress: (current block, highest block, whether it syncs).
     pub syncing: Option<(u64, u64, bool)>,
     /// Hash of the execution client's first block.
@@ -99,6 +103,8 @@ impl Findings {
             CONSENSUS => {
                 self.head = result(&answer, 0).ok().and_then(|status| head(&status["unsafe_l2"]));
                 self.peers = result(&answer, 1).ok().and_then(|stats| stats["connected"].as_u64());
+                let id = result(&answer, 2).ok().and_then(|me| PeerId::parse(me["peerID"].as_str()?).ok());
+                self.peer_id = id;
             }
             EXECUTION => {
                 let latest = result(&answer, 1).ok().and_then(|block| quantity(&block["number"]));

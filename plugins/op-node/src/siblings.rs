@@ -16,11 +16,12 @@ use crate::spec::{OpNodeSpec, Protocol};
 /// A node, as others see it.
 pub type Sibling = Object<OpNodeSpec>;
 
-/// The nodes of a network other than `me`, the oldest first.
-pub fn nodes_of(cx: &Context<'_>, network: &Network, me: &Object<OpNodeSpec>) -> Vec<Sibling> {
+/// The nodes of a network other than `me`, the oldest first; `more` narrows the choice by a selector.
+pub fn nodes_of(cx: &Context<'_>, network: &Network, me: &Object<OpNodeSpec>, more: &str) -> Vec<Sibling> {
+    let selector = format!(".spec.optimismNetworkRef.name={}{more}", network.name);
     let mut nodes: Vec<Sibling> = cx
         .cluster
-        .list(&NODE.to_ref(), None, "")
+        .list(&NODE.to_ref(), None, &selector)
         .iter()
         // A node that does not parse is shown as invalid on its own object.
         .filter_map(|json| Object::parse(json).ok())
@@ -107,13 +108,24 @@ pub fn pod_host(cx: &Context<'_>, namespace: &str, name: &str, ordinal: i32) -> 
     format!("{}.{name}-headless.{namespace}.svc.{}", pod_name(name, ordinal), cx.facts.cluster_domain)
 }
 
-/// Peer id of a pod of a node, on op-node's network. Nothing where nobody but the pod knows it.
+/// Peer id of a pod of a node, on op-node's network: that of its key, or, where the pod derives its own, the one that it
+/// told its plugin. Nothing before it did.
 ///
 /// # Errors
 /// `waiting` when the Secret with the key is missing.
 pub fn peer_id(cx: &Context<'_>, node: &Sibling, ordinal: i32) -> Result<Option<PeerId>, Failure> {
     let key = p2p_key(&node.spec, &node.metadata.name, ordinal);
-    key.map_or(Ok(None), |key| identity(cx, &node.metadata.namespace, &key))
+    match key {
+        Some(key) => identity(cx, &node.metadata.namespace, &key),
+        None => Ok(told_peer_id(node, &pod_name(&node.metadata.name, ordinal))),
+    }
+}
+
+/// Peer id that a pod told, as its node's status keeps it.
+pub fn told_peer_id(node: &Sibling, pod: &str) -> Option<PeerId> {
+    let peers = node.status["peers"].as_array()?;
+    let peer = peers.iter().find(|peer| peer["pod"] == pod)?;
+    PeerId::parse(peer["peerId"].as_str()?).ok()
 }
 
 /// Peer id that a key in a Secret stands for.
@@ -131,7 +143,8 @@ pub fn identity(cx: &Context<'_>, namespace: &str, key: &SecretKeyRef) -> Result
 /// `waiting` when the Secret with the key is missing.
 pub fn multiaddr(cx: &Context<'_>, node: &Sibling, ordinal: i32) -> Result<Option<String>, Failure> {
     let p2p = &node.spec.op_node.p2p;
-    if !p2p.enabled || node.spec.pods() <= ordinal {
+    // A node that is stopped keeps its address, lest others restart for it.
+    if !p2p.enabled || node.spec.pods().max(1) <= ordinal {
         return Ok(None);
     }
     let host = pod_host(cx, &node.metadata.namespace, &node.metadata.name, ordinal);
@@ -144,7 +157,7 @@ pub fn multiaddr(cx: &Context<'_>, node: &Sibling, ordinal: i32) -> Result<Optio
 /// # Errors
 /// `waiting` when the Secret with the key is missing.
 pub fn enode(cx: &Context<'_>, node: &Sibling) -> Result<Option<String>, Failure> {
-    if node.spec.pods() != 1 {
+    if node.spec.pods() > 1 {
         return Ok(None);
     }
     let p2p = node.spec.execution_settings().map(|settings| settings.networking.p2p.clone()).unwrap_or_default();

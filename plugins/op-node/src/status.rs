@@ -6,10 +6,11 @@ use opstack_sdk::values::rfc3339;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::keys::pod_name;
 use crate::probes::Findings;
 use crate::resources::service_names;
 use crate::settle::Node;
-use crate::siblings::pod_host;
+use crate::siblings::{pod_host, told_peer_id};
 use crate::wiring::SequencerMode;
 
 /// A node whose newest block is older than this is behind.
@@ -137,19 +138,30 @@ pub fn status(node: &Node<'_>, found: &[Findings]) -> OpNodeStatus {
             SequencerMode::Standby(_) => Some("Standby".into()),
         },
         services: Some(Services { main, headless, p2p }),
-        peers: peers(node),
+        peers: peers(node, found),
     }
 }
 
-fn peers(node: &Node<'_>) -> Vec<Peer> {
+/// The identities that the keys stand for, else those that the pods told. What a pod told once is kept while it is
+/// silent: other nodes would restart if its address went and came.
+fn peers(node: &Node<'_>, found: &[Findings]) -> Vec<Peer> {
     let metadata = &node.me.metadata;
-    let port = node.spec().op_node.p2p.listen_port.to_port();
-    let identities = (0..).zip(&node.keys.identities).filter_map(|(ordinal, identity)| {
-        let id = identity.consensus.as_ref()?;
+    let p2p = &node.spec().op_node.p2p;
+    if !p2p.enabled {
+        return vec![];
+    }
+    let pods = (0..node.spec().pods()).filter_map(|ordinal| {
+        let pod = pod_name(&metadata.name, ordinal);
+        let known = node.keys.identities.iter().find(|identity| identity.pod == pod);
+        let told = found.iter().find(|found| found.pod == pod);
+        let id = match known {
+            Some(identity) => identity.consensus.clone()?,
+            None => told.and_then(|found| found.peer_id.clone()).or_else(|| told_peer_id(node.me, &pod))?,
+        };
         let host = pod_host(node.cx, &metadata.namespace, &metadata.name, ordinal);
-        Some(Peer { pod: identity.pod.clone(), peer_id: id.to_string(), address: id.multiaddr(&host, port) })
+        Some(Peer { pod, peer_id: id.to_string(), address: id.multiaddr(&host, p2p.listen_port.to_port()) })
     });
-    identities.collect()
+    pods.collect()
 }
 
 fn node_info(found: &Findings) -> NodeInfo {

@@ -61,7 +61,9 @@ impl Wiring {
         let referenced = referenced(cx, me, network)?;
         // Listing makes the node depend on all others, so a replica that says whom it follows does without.
         let others = if me.spec.is_sequencer() || referenced.is_none() || has_bare_peer_ids(me) {
-            siblings::nodes_of(cx, network, me)
+            // Only sequencers are wired, unless a peer is named by its id alone.
+            let more = if has_bare_peer_ids(me) { "" } else { ",.spec.nodeType=sequencer" };
+            siblings::nodes_of(cx, network, me, more)
         } else {
             vec![]
         };
@@ -84,7 +86,15 @@ impl Wiring {
         others: &[Sibling],
     ) -> Result<(), Failure> {
         if let Some(sequencer) = referenced {
-            self.consensus.extend(siblings::multiaddr(cx, sequencer, 0)?);
+            let address = siblings::multiaddr(cx, sequencer, 0)?;
+            if address.is_none() {
+                let message = format!(
+                    "the p2p address of {} is not known (yet): blocks reach this node by other peers only",
+                    title(sequencer)
+                );
+                self.events.push(Event::warning("PeerNotKnown", message));
+            }
+            self.consensus.extend(address);
             self.execution.extend(siblings::enode(cx, sequencer)?);
         }
         let mine = siblings::age(me);

@@ -24,7 +24,7 @@ pub use network_policy::{Sources, ingress_rule, network_policy, pods_labelled};
 pub use objects::{config_map, service_account};
 pub use pod::{
     CONFIG_HASH, config_map_volume, memory_volume, mount, mount_read_only, pod_spec, pod_template, restricted,
-    scratch_volume, secret_volume,
+    scratch_volume, secret_volume, secrets_volume,
 };
 pub use probe::{exec_probe, http_probe, liveness, readiness, startup, tcp_probe};
 pub use service::{headless_service, port, service, udp_port};

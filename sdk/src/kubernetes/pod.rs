@@ -2,7 +2,8 @@
 
 use k8s_openapi::api::core::v1::{
     Capabilities, ConfigMapVolumeSource, Container, EmptyDirVolumeSource, KeyToPath, PodSecurityContext, PodSpec,
-    PodTemplateSpec, SeccompProfile, SecretVolumeSource, SecurityContext, Volume, VolumeMount,
+    PodTemplateSpec, ProjectedVolumeSource, SeccompProfile, SecretProjection, SecretVolumeSource, SecurityContext,
+    Volume, VolumeMount, VolumeProjection,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -87,6 +88,18 @@ pub fn secret_volume<'a>(volume: &str, secret: &str, items: impl IntoIterator<It
         ..Default::default()
     };
     Volume { name: volume.into(), secret: Some(source), ..Default::default() }
+}
+
+/// A volume with one key of a Secret as a file, and beside it all keys of another Secret, which need not exist: under
+/// their own names.
+pub fn secrets_volume(volume: &str, secret: &str, (key, file): (&str, &str), others: &str) -> Volume {
+    let item = KeyToPath { key: key.into(), path: file.into(), mode: None };
+    let first = SecretProjection { name: secret.into(), items: Some(vec![item]), optional: None };
+    let second = SecretProjection { name: others.into(), items: None, optional: Some(true) };
+    let source = |secret| VolumeProjection { secret: Some(secret), ..Default::default() };
+    let projected =
+        ProjectedVolumeSource { default_mode: Some(0o440), sources: Some(vec![source(first), source(second)]) };
+    Volume { name: volume.into(), projected: Some(projected), ..Default::default() }
 }
 
 /// A volume with one key of a ConfigMap as a file.

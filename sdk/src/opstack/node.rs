@@ -4,10 +4,10 @@
 
 use serde::Deserialize;
 
+use super::NODE;
 use super::endpoint::Endpoint;
 use super::network::Network;
 use super::references::Reference;
-use super::{BATCHER, NODE};
 use crate::answer::{Failure, ServiceTarget, Target};
 use crate::cluster::Context;
 use crate::object::Metadata;
@@ -192,82 +192,7 @@ impl Node {
     }
 }
 
-#[derive(Deserialize)]
-struct BatcherView {
-    metadata: Metadata,
-    #[serde(default)]
-    spec: BatcherSpec,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct BatcherSpec {
-    optimism_network_ref: Option<Reference>,
-    sequencer_ref: Option<Reference>,
-    throttling: Throttling,
-}
-
-#[derive(Deserialize)]
-#[serde(default)]
-struct Throttling {
-    enabled: bool,
-}
-
-impl Default for Throttling {
-    fn default() -> Self {
-        Self { enabled: true }
-    }
-}
-
-impl BatcherView {
-    /// Whether the batcher's sequencer is `namespace/name`, by reference or by the default name.
-    fn posts_for(&self, namespace: &str, name: &str) -> bool {
-        let (own, spec) = (&self.metadata.namespace, &self.spec);
-        match (&spec.sequencer_ref, &spec.optimism_network_ref) {
-            (Some(node), _) => node.name == name && node.namespace(own) == namespace,
-            (None, Some(network)) => default_name(&network.name) == name && network.namespace(own) == namespace,
-            (None, None) => false,
-        }
-    }
-}
-
-/// Batchers (`namespace/name`) that throttle the node `namespace/name`. They call `miner_setMaxDASize` on it and shut
-/// down when its execution client does not serve the `miner` API.
-pub fn throttling_batchers(cx: &Context<'_>, namespace: &str, name: &str) -> Vec<String> {
-    cx.cluster
-        .list(&BATCHER.to_ref(), None, "")
-        .iter()
-        // A batcher that does not parse is its own plugin's business.
-        .filter_map(|json| serde_json::from_str::<BatcherView>(json).ok())
-        .filter(|batcher| batcher.spec.throttling.enabled && batcher.posts_for(namespace, name))
-        .map(|batcher| format!("{}/{}", batcher.metadata.namespace, batcher.metadata.name))
-        .collect()
-}
-
 /// The node of a network that is taken where none is named.
 fn default_name(network: &str) -> String {
     format!("{network}-sequencer")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn posts(spec: serde_json::Value) -> bool {
-        let batcher = serde_json::json!({"metadata": {"name": "b", "namespace": "own"}, "spec": spec});
-        serde_json::from_value::<BatcherView>(batcher).unwrap().posts_for("chains", "net-sequencer")
-    }
-
-    #[test]
-    fn batchers_refer_to_a_node_or_mean_the_default() {
-        for (spec, yes) in [
-            (serde_json::json!({"sequencerRef": {"name": "net-sequencer", "namespace": "chains"}}), true),
-            (serde_json::json!({"sequencerRef": {"name": "net-sequencer"}}), false),
-            (serde_json::json!({"optimismNetworkRef": {"name": "net", "namespace": "chains"}}), true),
-            (serde_json::json!({"optimismNetworkRef": {"name": "net"}}), false),
-            (serde_json::json!({}), false),
-        ] {
-            assert_eq!(posts(spec.clone()), yes, "{spec}");
-        }
-    }
 }

@@ -34,7 +34,7 @@ pub struct Entry {
     pub resource_version: u64,
     /// What planning needs.
     pub live: Arc<Live>,
-    /// Labels, for selectors; only with a body.
+    /// What selectors can ask for; only with a body.
     pub labels: Option<Box<[(Box<str>, Box<str>)]>>,
     /// JSON text without managed fields; of a Secret, its facts.
     pub body: Option<Arc<str>>,
@@ -52,7 +52,6 @@ impl Entry {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
         let key = ObjectKey::new(kind.clone(), &text(&metadata["namespace"]), &text(&metadata["name"]));
         let resource_version = text(&metadata["resourceVersion"]).parse().unwrap_or(0);
-        let labels = keep.body.then(|| labels_of(metadata));
         if let Some(metadata) = metadata.as_object_mut() {
             metadata.remove("managedFields");
         }
@@ -66,6 +65,7 @@ impl Entry {
             // Plugins read text; binary data are mostly plugins themselves.
             object.remove("binaryData");
         }
+        let labels = keep.body.then(|| selectable(&object));
         let body = keep.body.then(|| Arc::from(object.to_string()));
         let (content, intent) = if keep.body { digests(&mut object) } else { Default::default() };
         Self { key, resource_version, live: Arc::new(live), labels, body, content, intent }
@@ -97,7 +97,7 @@ impl Entry {
         self.body.as_deref().and_then(|body| serde_json::from_str(body).ok()).unwrap_or(Value::Null)
     }
 
-    /// Whether equality terms of a label selector hold (`a=b,c!=d,e`).
+    /// Whether the terms of a selector hold (`a=b,c!=d,.spec.nodeType=x`).
     pub fn matches(&self, selector: &str) -> bool {
         let label = |key: &str| {
             self.labels.iter().flatten().find(|(name, _)| name.as_ref() == key).map(|(_, value)| value.as_ref())
@@ -114,9 +114,17 @@ impl Entry {
     }
 }
 
-fn labels_of(metadata: &Value) -> Box<[(Box<str>, Box<str>)]> {
-    let labels = metadata["labels"].as_object().into_iter().flatten();
-    labels.filter_map(|(key, value)| Some((key.as_str().into(), value.as_str()?.into()))).collect()
+/// What selectors can ask for: labels, and string fields of the spec at most two names deep.
+fn selectable(object: &Value) -> Box<[(Box<str>, Box<str>)]> {
+    let fields = |value: &Value| -> Vec<(String, Value)> {
+        value.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    let mut all = fields(&object["metadata"]["labels"]);
+    for (key, value) in fields(&object["spec"]) {
+        all.extend(fields(&value).into_iter().map(|(inner, value)| (format!(".spec.{key}.{inner}"), value)));
+        all.push((format!(".spec.{key}"), value));
+    }
+    all.into_iter().filter_map(|(key, value)| Some((key.into(), value.as_str()?.into()))).collect()
 }
 
 /// Fields of a status that the host writes: they must not wake those who look at the object.

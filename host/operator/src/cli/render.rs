@@ -209,7 +209,9 @@ fn rendered(serving: &Serving, document: &Document, answer: Answer) -> anyhow::R
         let (namespace, name) = (&secret.namespace, &secret.name);
         let keys: Vec<_> = secret.entries.iter().map(|(key, _)| key.as_str()).collect();
         let keys = keys.join(", ");
-        format!("Secret {namespace}/{name} ({keys}) is generated in the cluster; what is derived from it here is made up")
+        format!(
+            "Secret {namespace}/{name} ({keys}) is generated in the cluster; what is derived from it here is made up"
+        )
     }));
     let generated = answer.secrets.iter().map(stand_in).collect();
     let mut objects = BTreeMap::new();

@@ -26,6 +26,9 @@ pub struct Args {
     /// Objects of one kind that are worked on at once.
     #[arg(long, default_value_t = 8)]
     pub concurrency: usize,
+    /// Every object is looked at again after so many seconds, even if nothing changed.
+    #[arg(long, default_value = "36000", value_parser = clap::value_parser!(u64).range(1..))]
+    pub resync_interval: u64,
     /// Leader election.
     #[command(flatten)]
     pub leader: LeaderArgs,

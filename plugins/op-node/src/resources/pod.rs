@@ -38,7 +38,7 @@ pub fn spec(node: &Node<'_>) -> PodSpec {
         containers,
         init_containers: (!init.is_empty()).then_some(init),
         volumes: Some(volumes(node)),
-        topology_spread_constraints: spread(node),
+        topology_spread_constraints: Some(spread(node)),
         ..pod_spec(&node.app, &node.security, fragment.grace_period_seconds.max(GRACE_SECONDS))
     }
 }
@@ -143,8 +143,9 @@ pub fn claims(node: &Node<'_>) -> Vec<PersistentVolumeClaim> {
     of_client.chain(own).collect()
 }
 
-/// Pods of one node prefer different machines.
-fn spread(node: &Node<'_>) -> Option<Vec<TopologySpreadConstraint>> {
+/// Pods of one node prefer different machines. It stands there for a single pod, too: the template must not change with
+/// the number of pods.
+fn spread(node: &Node<'_>) -> Vec<TopologySpreadConstraint> {
     let constraint = TopologySpreadConstraint {
         max_skew: 1,
         topology_key: "kubernetes.io/hostname".into(),
@@ -152,5 +153,5 @@ fn spread(node: &Node<'_>) -> Option<Vec<TopologySpreadConstraint>> {
         label_selector: Some(node.app.label_selector()),
         ..Default::default()
     };
-    (node.spec().pods() > 1).then(|| vec![constraint])
+    vec![constraint]
 }
