@@ -50,7 +50,13 @@ impl<S: DeserializeOwned> Object<S> {
         serde_json::from_str(json).or_else(|_| {
             let mut reader = serde_json::Deserializer::from_str(json);
             serde_path_to_error::deserialize(&mut reader)
-                .map_err(|error| Failure::Invalid(vec![FieldError::new(error.path(), error.inner())]))
+                .map_err(|error| Failure::Invalid(vec![FieldError::new(error.path(), told(error.inner()))]))
         })
     }
+}
+
+/// What the parser says, without the place in a document that the user never saw.
+fn told(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rfind(" at line ").and_then(|end| text.get(..end)).unwrap_or(&text).to_string()
 }

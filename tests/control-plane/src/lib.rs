@@ -54,4 +54,5 @@ pub use http::Response;
 pub use kubectl::Kubectl;
 pub use options::{AuditLevel, Options};
 pub use plane::ControlPlane;
+pub use process::spawn;
 pub use programs::{ETCD_VERSION, KUBERNETES_VERSION, Programs};

@@ -34,7 +34,7 @@ static SPAWNER: LazyLock<mpsc::Sender<Request>> = LazyLock::new(|| {
 ///
 /// It gets a process group of its own: an interrupt from the terminal is for this process, which
 /// then ends its children in its own order.
-pub(crate) fn spawn(mut command: Command) -> io::Result<Child> {
+pub fn spawn(mut command: Command) -> io::Result<Child> {
     command.process_group(0);
     die_with_parent(&mut command);
     let (sender, answer) = mpsc::channel();

@@ -1,0 +1,58 @@
+//! What the tests ask of the API server that [`suite::Site`] does not: many requests, fast, and server-side apply.
+
+use std::{sync::Once, time::Duration};
+
+use anyhow::{Context as _, Result};
+use control_plane::ControlPlane;
+use reqwest::{Certificate, header};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+/// A client that trusts the plane's authority.
+pub fn client(plane: &ControlPlane) -> Result<reqwest::Client> {
+    static CRYPTO: Once = Once::new();
+    // Fails only if it was chosen before, by the same choice.
+    CRYPTO.call_once(|| _ = rustls::crypto::ring::default_provider().install_default());
+    let authority = Certificate::from_pem(&std::fs::read(plane.authority_path())?)?;
+    let builder = reqwest::Client::builder().tls_certs_only([authority]).http1_only().no_proxy();
+    builder.build().context("failed to make a client")
+}
+
+/// A client of the user `admin` that waits for each answer.
+pub struct Api {
+    client: reqwest::Client,
+    base: String,
+    token: String,
+    runtime: Runtime,
+}
+
+impl Api {
+    /// A client of a plane.
+    pub fn new(plane: &ControlPlane) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        Ok(Self { client: client(plane)?, base: plane.url(), token: plane.token().into(), runtime })
+    }
+
+    /// Applies an object on the server's side without keeping it. Gives the reason why not, if it is refused.
+    pub fn dry_apply(&self, path: &str, object: &Value) -> Result<Result<(), String>> {
+        let request = self.client.patch(format!("{}{path}?dryRun=All&fieldManager=faults&force=true", self.base));
+        // JSON is YAML.
+        self.dry(request.header(header::CONTENT_TYPE, "application/apply-patch+yaml"), object)
+    }
+
+    /// Creates an object without keeping it. Gives the reason why not, if it is refused.
+    pub fn dry_create(&self, path: &str, object: &Value) -> Result<Result<(), String>> {
+        let request = self.client.post(format!("{}{path}?dryRun=All", self.base));
+        self.dry(request.header(header::CONTENT_TYPE, "application/json"), object)
+    }
+
+    fn dry(&self, request: reqwest::RequestBuilder, object: &Value) -> Result<Result<(), String>> {
+        let request = request.bearer_auth(&self.token).timeout(Duration::from_secs(60)).body(object.to_string());
+        let answer = async {
+            let answer = request.send().await?;
+            Ok::<_, reqwest::Error>((answer.status(), answer.text().await?))
+        };
+        let (status, text) = self.runtime.block_on(answer)?;
+        Ok(if status.is_success() { Ok(()) } else { Err(format!("{status}: {text}")) })
+    }
+}
