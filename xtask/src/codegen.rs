@@ -20,7 +20,6 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    plugins,
     run::{self, say},
     workspace,
 };
@@ -37,15 +36,8 @@ pub enum Mode {
 /// Texts by their path from the root.
 type Files = BTreeMap<PathBuf, String>;
 
-/// Builds what the files follow from, then makes them.
+/// Makes the files from the plugins and the `opstack` that are built.
 pub fn codegen(mode: Mode) -> Result<()> {
-    plugins::build_plugins()?;
-    workspace::build_opstack()?;
-    settle(mode)
-}
-
-/// The same, of plugins and an `opstack` that are built already.
-pub fn settle(mode: Mode) -> Result<()> {
     let mut files = crds::files()?;
     files.insert("docs/cli.md".into(), cli::document()?);
     files.insert(api::PATH.into(), api::document()?);

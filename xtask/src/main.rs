@@ -3,6 +3,7 @@
 //! Each command is a file of its name. Progress goes to the standard error, results to the standard output.
 
 mod codegen;
+mod demo;
 mod plugins;
 mod run;
 mod test;
@@ -12,7 +13,10 @@ mod workspace;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
+
+use codegen::Mode;
 
 /// Builds, tests and demonstrates the operator.
 #[derive(Parser)]
@@ -26,6 +30,15 @@ struct Cli {
 enum Command {
     /// Build all plugins (and what tests need of their kind) to WebAssembly, into target/plugins and beside it.
     Build,
+    /// Show what the examples become, on a Kubernetes API server that is started for it.
+    Demo {
+        /// Leave everything up until Ctrl-C, and tell how to look at it.
+        #[arg(long)]
+        keep: bool,
+        /// Take the plugins and the operator as they were built last.
+        #[arg(long)]
+        no_build: bool,
+    },
     /// Check everything: format, lints, generated files, tests. The last line tells the counts.
     Test,
     /// Check the rules of this repository that no compiler knows.
@@ -35,15 +48,22 @@ enum Command {
         /// Write nothing; fail if something would change.
         #[arg(long)]
         check: bool,
+        /// Take the plugins and the operator as they were built last.
+        #[arg(long)]
+        no_build: bool,
     },
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Build => plugins::build_all(),
+        Command::Demo { keep, no_build } => build_unless(no_build).and_then(|()| demo::demo(keep)),
         Command::Test => return test::test(),
         Command::Tidy => tidy::tidy(),
-        Command::Codegen { check } => codegen::codegen(if check { codegen::Mode::Check } else { codegen::Mode::Write }),
+        Command::Codegen { check, no_build } => {
+            let mode = if check { Mode::Check } else { Mode::Write };
+            build_unless(no_build).and_then(|()| codegen::codegen(mode))
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -52,4 +72,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Builds the plugins and `opstack`.
+fn build_unless(is_built: bool) -> Result<()> {
+    if is_built {
+        return Ok(());
+    }
+    plugins::build_plugins()?;
+    workspace::build_opstack()
 }

@@ -40,7 +40,7 @@ fn all(report: &mut Report) -> Result<()> {
     report.needed("WebAssembly", plugins::build_all)?;
     report.needed("build", || run::run(run::cargo(workspace::root()).args(["build", "--workspace", "--all-targets"])))?;
     report.step("lint", lint);
-    report.step("generated files", || codegen::settle(codegen::Mode::Check));
+    report.step("generated files", || codegen::codegen(codegen::Mode::Check));
     report.step("plugins are valid", validate);
     let programs = programs.join().map_err(|_| anyhow!("the build of Kubernetes panicked"));
     report.step("Kubernetes", || programs?);

@@ -8,6 +8,7 @@ use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 
 use crate::error::LoadError;
 use crate::surface::{self, Surface};
+use crate::world;
 
 /// Larger components are refused, before and after decompression.
 pub const MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -117,9 +118,9 @@ fn encoding(bytes: &[u8]) -> Option<Encoding> {
 }
 
 fn componentize(module: &[u8]) -> Result<Vec<u8>, LoadError> {
-    surface::check_module(module)?;
+    world::check(module)?;
     let encode = || wit_component::ComponentEncoder::default().validate(true).module(module)?.encode();
-    // It believes the section in which the bindings describe their world, and panics where that is damaged.
+    // Not made for bytes that nobody vouches for: some damage makes it panic.
     match std::panic::catch_unwind(encode) {
         Ok(component) => component.map_err(|error| LoadError::NotAPlugin { why: format!("{error:#}") }),
         Err(_) => Err(LoadError::NotAPlugin { why: "what it says of its world is damaged".into() }),

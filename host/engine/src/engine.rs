@@ -77,10 +77,10 @@ impl Engine {
 impl Inner {
     fn link(&self, component: &Component, world: World) -> wasmtime::Result<Instances> {
         Ok(match world {
-            World::Workload => {
-                Instances::Workload(WorkloadPluginPre::new(self.workloads.instantiate_pre(component)?)?)
+            World::Workload => Instances::Workload(WorkloadPluginPre::new(self.workloads.instantiate_pre(component)?)?),
+            World::Client => {
+                Instances::Client(ExecutionClientPluginPre::new(self.clients.instantiate_pre(component)?)?)
             }
-            World::Client => Instances::Client(ExecutionClientPluginPre::new(self.clients.instantiate_pre(component)?)?),
         })
     }
 }

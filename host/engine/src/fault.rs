@@ -44,7 +44,10 @@ fn deadline(limits: &Limits) -> Fault {
 
 fn memory(limits: &Limits) -> Fault {
     let mib = mib(limits.memory);
-    Fault::plugin("MemoryLimit", format!("it needs more than the {mib} MiB of memory that spec.limits.memoryMib allows"))
+    Fault::plugin(
+        "MemoryLimit",
+        format!("it needs more than the {mib} MiB of memory that spec.limits.memoryMib allows"),
+    )
 }
 
 fn output(limits: &Limits) -> Fault {

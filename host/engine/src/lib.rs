@@ -8,7 +8,13 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a test may fail"
+    )
 )]
 
 mod artifact;
@@ -24,6 +30,7 @@ mod plugin;
 mod settings;
 mod surface;
 mod translate;
+mod world;
 
 pub use artifact::{Artifact, Digest, MAX_BYTES};
 pub use compiled::Origin;

@@ -8,7 +8,8 @@ use crate::error::LoadError;
 /// The contract that this host speaks: components of the same major and minor version fit.
 pub(crate) const CONTRACT: &str = "0.1.0";
 
-const PACKAGE: &str = "opstack:plugin/";
+/// Names of its interfaces begin so.
+pub(crate) const PACKAGE: &str = "opstack:plugin/";
 
 /// Which world a component is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +57,9 @@ pub(crate) fn of_component(bytes: &[u8]) -> Result<Surface, LoadError> {
             _ => continue,
         };
         if found.replace(world).is_some() {
-            return Err(LoadError::Mismatch { why: "it exports both worlds of the contract; make it two plugins".into() });
+            return Err(LoadError::Mismatch {
+                why: "it exports both worlds of the contract; make it two plugins".into(),
+            });
         }
     }
     let surface = found.ok_or(LoadError::NoWorld)?;
@@ -68,30 +71,15 @@ pub(crate) fn of_component(bytes: &[u8]) -> Result<Surface, LoadError> {
     }
 }
 
-/// Checks a core module before it is made a component: what it imports must be of the contract.
-///
-/// # Errors
-/// The first import that is not.
-pub(crate) fn check_module(bytes: &[u8]) -> Result<(), LoadError> {
-    for payload in Parser::new(0).parse_all(bytes) {
-        let Payload::ImportSection(section) = payload.map_err(damaged)? else { continue };
-        for import in section.into_imports() {
-            let import = import.map_err(damaged)?;
-            let ours = import.module.trim_start_matches("[export]").starts_with(PACKAGE);
-            if !ours {
-                return Err(LoadError::ForbiddenImport { name: format!("{} of {}", import.name, import.module) });
-            }
-        }
-    }
-    Ok(())
-}
-
 fn damaged(error: wasmparser::BinaryReaderError) -> LoadError {
     LoadError::Damaged { why: error.to_string() }
 }
 
-/// The interface and version of a name, if it is of our package and of a version that we speak.
-fn interface(name: &str) -> Result<Option<(&str, &str)>, LoadError> {
+/// The interface and version of a name, if it is of our package.
+///
+/// # Errors
+/// When it is of a version that we don't speak.
+pub(crate) fn interface(name: &str) -> Result<Option<(&str, &str)>, LoadError> {
     let Some(rest) = name.strip_prefix(PACKAGE) else { return Ok(None) };
     let (interface, version) = rest.split_once('@').unwrap_or((rest, "none"));
     if line(version) != line(CONTRACT) {

@@ -164,8 +164,20 @@ fn breaking_edits_are_noticed() {
 #[test]
 fn growth_is_allowed() {
     let frozen = facts(&read("wit/frozen/since-0.1"));
-    let line = "    get: func(object: object-ref) -> option<json>;";
-    let grown = changed("cluster.wit", line, &format!("{line}\n    count: func(kind: kind-ref) -> u32;"));
-    assert_eq!(breaks(&frozen, &grown), Vec::<String>::new());
-    assert_ne!(frozen, grown);
+    let get = "    get: func(object: object-ref) -> option<json>;";
+    let import = "    import log;\n    export workload;";
+    let edits = [
+        ("cluster.wit", get, format!("{get}\n    count: func(kind: kind-ref) -> u32;")),
+        ("cluster.wit", "interface cluster {", "interface more { again: func(); }\ninterface cluster {".into()),
+        (
+            "world.wit",
+            import,
+            import.replace("log;", "log;\n    import clock: interface { now: func() -> u64; }"),
+        ),
+    ];
+    for (file, from, to) in edits {
+        let grown = changed(file, from, &to);
+        assert_eq!(breaks(&frozen, &grown), Vec::<String>::new());
+        assert_ne!(frozen, grown, "{file}: {to}");
+    }
 }

@@ -1,8 +1,8 @@
 //! What is no plugin for this host is refused before it can do anything, with a reason that says how to mend it.
 
-mod support;
 #[path = "support/module.rs"]
 mod module;
+mod support;
 
 use module::Module;
 use opstack_core::blame::Blame;
@@ -50,7 +50,9 @@ fn a_digest_is_that_of_the_plain_bytes() {
 #[test]
 fn both_worlds_are_loaded() {
     let workload = load("unruly", PATIENT);
-    assert!(matches!(workload.role(), Role::Workload(manifest) if manifest.name == "unruly" && manifest.owns.len() == 1));
+    assert!(
+        matches!(workload.role(), Role::Workload(manifest) if manifest.name == "unruly" && manifest.owns.len() == 1)
+    );
     assert_eq!(workload.contract_version(), "0.1.0");
     let client = load("hostile-client", PATIENT);
     assert!(matches!(client.role(), Role::Client(manifest) if manifest.name == "hostile-client"));
@@ -118,9 +120,11 @@ fn what_does_not_fit_a_world_is_refused() {
     assert_eq!(refused(&component(&both)).reason(), "Mismatch");
     assert_eq!(refused(&component("(component)")).reason(), "NoWorld");
     assert_eq!(refused(&component("(module)")).reason(), "NoWorld");
-    let bare = wat::parse_str(r#"(module (func (export "opstack:plugin/workload@0.1.0#describe") (result i32) unreachable))"#);
+    let bare =
+        wat::parse_str(r#"(module (func (export "opstack:plugin/workload@0.1.0#describe") (result i32) unreachable))"#);
     assert_eq!(refused(&bare.unwrap()).reason(), "NoWorld", "a module without the contract in it");
-    let other = Module { edit: |wit| wit.replace("served-version: string,", "served-version: u64,"), ..Module::default() };
+    let other =
+        Module { edit: |wit| wit.replace("served-version: string,", "served-version: u64,"), ..Module::default() };
     assert_eq!(refused(&other.bytes()).reason(), "Mismatch", "a manifest of another shape");
 }
 

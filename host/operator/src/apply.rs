@@ -67,9 +67,9 @@ pub async fn server_side_apply(
     plugin: &PluginName,
     child: &DesiredChild,
 ) -> Result<(), Refused> {
-    cx.leader.check().map_err(Refused::Fault)?;
     let params = PatchParams::apply(&plugin.field_manager()).force();
-    let answer = api.patch(&child.key.name, &params, &Patch::Apply(&child.object)).await;
+    let patch = Patch::Apply(&child.object);
+    let answer = cx.leader.during(api.patch(&child.key.name, &params, &patch)).await.map_err(Refused::Fault)?;
     cx.metrics.write("apply", answer.is_ok());
     match answer {
         Ok(applied) => {
@@ -102,20 +102,19 @@ pub async fn prune(cx: &Context, key: &ObjectKey, uid: &str) -> Result<(), Fault
 /// # Errors
 /// What the API server says; an object that is gone already is no error.
 pub async fn delete(cx: &Context, api: &Api<Watched>, key: &ObjectKey, uid: &str) -> Result<(), Fault> {
-    cx.leader.check()?;
     let params = DeleteParams {
         preconditions: Some(Preconditions { uid: Some(uid.to_string()), resource_version: None }),
         ..DeleteParams::background()
     };
-    let answer = api.delete(&key.name, &params).await;
+    let answer = cx.leader.during(api.delete(&key.name, &params)).await?;
     cx.metrics.write("delete", answer.is_ok());
     match answer {
         Ok(_) => {
             info!(child = %key, "deleted");
             Ok(())
         }
-        // Gone, or somebody made another of the same name: not ours to delete.
-        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        // A conflict may mean that somebody made another of the same name, which is not ours to delete. The cache will tell.
         Err(error) => Err(fault_of(&error, &format!("failed to delete {key}"))),
     }
 }

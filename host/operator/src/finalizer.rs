@@ -58,15 +58,19 @@ pub async fn tear_down(cx: &Context, served: &ServedKind, entry: &Entry, object:
 }
 
 async fn write(cx: &Context, served: &ServedKind, entry: &Entry, object: &Value, all: &[&str]) -> Result<(), Fault> {
-    cx.leader.check()?;
     let api = api_of(cx, &served.gvk, &entry.key.namespace)?;
     // A list of a custom kind is replaced as a whole: the version makes sure that nobody's entry is lost.
     let version = &object["metadata"]["resourceVersion"];
     let patch = json!({"metadata": {"resourceVersion": version, "finalizers": all}});
     let params = PatchParams { field_manager: Some(served.plugin.field_manager()), ..PatchParams::default() };
-    let answer = api.patch(&entry.key.name, &params, &Patch::Merge(patch)).await;
+    let answer = cx.leader.during(api.patch(&entry.key.name, &params, &Patch::Merge(patch))).await?;
     cx.metrics.write("finalizer", answer.is_ok());
     match answer {
+        // The last finalizer is gone, and the object with it. The answer's version is the one before.
+        Ok(_) if entry.live.terminating && all.is_empty() => {
+            cx.hub.lose(entry);
+            Ok(())
+        }
         Ok(written) => {
             cx.hub.learn(&entry.key.kind, written.object);
             Ok(())

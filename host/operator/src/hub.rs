@@ -204,6 +204,13 @@ impl Hub {
         askers.iter().filter(|asker| Some(*asker) != owner.as_ref()).for_each(|asker| self.wake(asker));
     }
 
+    /// Takes in that an object is gone, and names whom it concerns.
+    pub fn lose(&self, gone: &crate::cache::Entry) {
+        if let Some(change) = self.cache.remove(gone) {
+            self.route(&change);
+        }
+    }
+
     fn keep_of(&self, kind: &GroupKind) -> Keep {
         let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
         watches.get(kind).map(|running| running.watch.keep).unwrap_or_default()

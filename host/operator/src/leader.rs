@@ -3,7 +3,8 @@
 //! # Guarantees
 //! A holder believes in its term until `lease_duration` minus a margin after it *began* its last successful renewal; another takes the
 //! Lease only after it has watched it unrenewed for the whole `lease_duration` by its own clock. So, with clocks that run
-//! about equally fast, two never write at once. Every write asks [`Leader::check`] right before.
+//! about equally fast, two never write at once. Every write goes through [`Leader::during`]: it begins within the term, and is given
+//! up when the term ends, be it under way or waiting to be tried again by the client.
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
@@ -11,12 +12,16 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::api::{Api, PostParams};
 use opstack_core::blame::{Blame, Fault};
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+
+/// A write that has not been answered for so long never will be.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Where and how the Lease is held.
 #[derive(Clone, Debug)]
@@ -68,6 +73,28 @@ impl Leader {
         match *self.term.borrow() {
             Some(term) if Instant::now() < term.until => Ok(term),
             _ => Err(Fault::new(Blame::Host, "NotLeading", "this replica does not hold the lease; nothing is written")),
+        }
+    }
+
+    /// Carries a write out while this process leads, and no longer.
+    ///
+    /// # Errors
+    /// As [`Self::check`], before the write or while it goes on; and when it is not answered in time.
+    pub async fn during<T>(&self, write: impl Future<Output = T>) -> Result<T, Fault> {
+        let mut term = self.check()?;
+        let last = Instant::now() + ANSWERED_WITHIN;
+        let mut write = pin!(write);
+        loop {
+            if let Ok(outcome) = timeout_at(term.until.min(last), &mut write).await {
+                return Ok(outcome);
+            }
+            if Instant::now() >= last {
+                let seconds = ANSWERED_WITHIN.as_secs();
+                let message = format!("the API server has not answered a write for {seconds} s");
+                return Err(Fault::new(Blame::Cluster, "Timeout", message));
+            }
+            // Renewed meanwhile, or over.
+            term = self.check()?;
         }
     }
 

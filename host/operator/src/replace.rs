@@ -42,7 +42,6 @@ pub async fn replace(
     if orphans {
         grow_claims(cx, child, &live).await?;
     }
-    cx.leader.check()?;
     let params = DeleteParams {
         preconditions: Some(Preconditions {
             uid: live["metadata"]["uid"].as_str().map(ToString::to_string),
@@ -51,7 +50,7 @@ pub async fn replace(
         propagation_policy: Some(if orphans { PropagationPolicy::Orphan } else { PropagationPolicy::Background }),
         ..DeleteParams::default()
     };
-    let answer = api.delete(&child.key.name, &params).await;
+    let answer = cx.leader.during(api.delete(&child.key.name, &params)).await?;
     cx.metrics.write("replace", answer.is_ok());
     answer.map_err(|error| fault_of(&error, &what))?;
     let name = child.key.name.to_string();
@@ -87,8 +86,7 @@ async fn grow_claims(cx: &Context, child: &DesiredChild, live: &Value) -> Result
         for ordinal in 0..replicas {
             let name = format!("{template_name}-{}-{ordinal}", child.key.name);
             let patch = json!({"spec": {"resources": {"requests": {"storage": size}}}});
-            cx.leader.check()?;
-            match claims.patch(&name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+            match cx.leader.during(claims.patch(&name, &PatchParams::default(), &Patch::Merge(&patch))).await? {
                 Ok(_) => info!(claim = name, %size, "grew"),
                 Err(kube::Error::Api(status)) if status.code == 404 => {}
                 Err(error) => {

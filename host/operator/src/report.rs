@@ -74,7 +74,6 @@ pub async fn report(cx: &Context, subject: &Subject<'_>, report: &Report<'_>) ->
 /// # Errors
 /// What the API server says; an object that is gone is no error.
 pub async fn write(cx: &Context, subject: &Subject<'_>, status: Value) -> Result<(), Fault> {
-    cx.leader.check()?;
     let patch = json!({
         "apiVersion": subject.gvk.api_version(),
         "kind": subject.gvk.group_kind.kind.as_ref(),
@@ -90,7 +89,7 @@ pub async fn write(cx: &Context, subject: &Subject<'_>, status: Value) -> Result
     };
     let Some(api) = api else { return Ok(()) };
     let params = PatchParams::apply(subject.manager).force();
-    let answer = api.patch_status(&subject.key.name, &params, &Patch::Apply(&patch)).await;
+    let answer = cx.leader.during(api.patch_status(&subject.key.name, &params, &Patch::Apply(&patch))).await?;
     cx.metrics.write("status", answer.is_ok());
     match answer {
         Ok(written) => {
@@ -140,10 +139,11 @@ pub async fn events(cx: &Context, subject: &Subject<'_>, events: &[Event]) {
             "count": 1,
         });
         let Ok(object) = serde_json::from_value(object) else { continue };
-        match api.create(&PostParams::default(), &object).await {
-            Ok(_) => {}
-            Err(kube::Error::Api(status)) if status.code == 409 || status.code == 404 => {}
-            Err(error) => warn!(%error, object = %subject.key, "failed to write an event"),
+        match cx.leader.during(api.create(&PostParams::default(), &object)).await {
+            Ok(Ok(_)) => {}
+            Err(fault) => warn!(%fault, object = %subject.key, "failed to write an event"),
+            Ok(Err(kube::Error::Api(status))) if status.code == 409 || status.code == 404 => {}
+            Ok(Err(error)) => warn!(%error, object = %subject.key, "failed to write an event"),
         }
     }
 }

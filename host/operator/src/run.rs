@@ -142,6 +142,7 @@ impl Operator {
         tokio::spawn(operator.clone().follow_plugins(args.plugins));
         operator.stop.cancelled().await;
         operator.controllers.drained().await;
+        operator.cx.chain.stop().await;
         if let Some((handle, stop)) = lease {
             // Given back last: until the work at hand was done, it was ours.
             stop.cancel();
@@ -158,7 +159,7 @@ impl Operator {
             if terms.wait_for(Option::is_some).await.is_err() {
                 return;
             }
-            while let Err(error) = install_own(&self.cx.hub.client).await {
+            while let Err(error) = self.install_own().await {
                 warn!(%error, "failed to install the CustomResourceDefinition of Plugin; trying again");
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
@@ -180,6 +181,10 @@ impl Operator {
             ticks.tick().await;
             self.controllers.kinds().iter().for_each(|kind| self.controllers.wake_all(&kind.group_kind));
         }
+    }
+
+    async fn install_own(&self) -> anyhow::Result<()> {
+        self.cx.leader.during(install_own(&self.cx.hub.client)).await?
     }
 
     /// Follows the CustomResourceDefinitions of plugins.

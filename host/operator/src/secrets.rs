@@ -66,17 +66,15 @@ async fn ensure_one(
     for (entry, recipe) in missing {
         data.insert(entry.clone(), generate(*recipe)?.into());
     }
-    cx.leader.check()?;
     let api = crate::apply::api_of(cx, &Gvk::new("", "v1", "Secret"), &secret.namespace)?;
-    let answer = match known {
-        None => create(&api, owner, plugin, secret, data).await,
+    let write = async {
+        let Some(entry) = known else { return create(&api, owner, plugin, secret, data).await };
         // Keys that are there stay: a merge touches only what it names.
-        Some(entry) => {
-            let version = entry.resource_version.to_string();
-            let patch = json!({"metadata": {"resourceVersion": version}, "stringData": data});
-            api.patch(&secret.name, &PatchParams::default(), &Patch::Merge(patch)).await
-        }
+        let version = entry.resource_version.to_string();
+        let patch = json!({"metadata": {"resourceVersion": version}, "stringData": data});
+        api.patch(&secret.name, &PatchParams::default(), &Patch::Merge(patch)).await
     };
+    let answer = cx.leader.during(write).await?;
     cx.metrics.write("secret", answer.is_ok());
     match answer {
         Ok(made) => {

@@ -16,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 use crate::cell::{Cell, Face, Measured};
 use crate::inquiry::Inquiry;
 
+#[cfg(test)]
+mod tests;
+
 /// How often a question is asked and how long its answer may take: the most that any of those who ask wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pace {
@@ -80,13 +83,21 @@ impl Board {
             return Declared::default();
         }
         let mut touched: HashSet<_> = known.probes.iter().map(|subscription| subscription.inquiry.clone()).collect();
-        let probes: Vec<_> = probes.into_iter().map(|probe| known.take(probe)).collect();
+        let probes: Vec<_> = probes.into_iter().map(|probe| known.take(probe).unwrap_or_else(|probe| self.subscribe(probe))).collect();
         touched.extend(probes.iter().map(|subscription| subscription.inquiry.clone()));
         if !probes.is_empty() {
             self.owners.insert(key.clone(), Owner { probes, woken: known.woken });
         }
         let started = touched.into_iter().filter_map(|inquiry| self.settle(key, inquiry)).collect();
         Declared { started, wake: self.must_wake(key, None, now) }
+    }
+
+    /// A subscription that was shown nothing yet.
+    fn subscribe(&self, probe: Probe) -> Subscription {
+        let inquiry = Inquiry::of(&probe);
+        // All who ask the same share what is asked.
+        let inquiry = self.inquiries.get_key_value(&inquiry).map_or(inquiry, |(known, _)| known.clone());
+        Subscription { probe, inquiry, shown: BTreeMap::new() }
     }
 
     /// Makes one inquiry follow what an owner has now declared. Gives it if it is new.
@@ -219,11 +230,11 @@ impl Owner {
         self.probes.iter().any(|subscription| subscription.inquiry == *inquiry)
     }
 
-    /// The subscription for a probe: the one there was, if it is the same.
-    fn take(&mut self, probe: Probe) -> Subscription {
+    /// The subscription that there was for the same probe; else the probe is given back.
+    fn take(&mut self, probe: Probe) -> Result<Subscription, Probe> {
         match self.probes.iter().position(|known| known.probe == probe) {
-            Some(at) => self.probes.swap_remove(at),
-            None => Subscription { inquiry: Inquiry::of(&probe), probe, shown: BTreeMap::new() },
+            Some(at) => Ok(self.probes.swap_remove(at)),
+            None => Err(probe),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 #[error("failed to set up the HTTP client")]
 pub struct SetupError(#[from] reqwest::Error);
 
+const USER_AGENT: &str = concat!("opstack/", env!("CARGO_PKG_VERSION"));
 /// Idle connections are closed before servers tire of them, so that a question seldom meets a closing one.
 const IDLE: Duration = Duration::from_secs(20);
 /// How long a connection for an action may take. What fails here was surely not sent.
@@ -42,8 +43,8 @@ impl Http {
         let _ = rustls::crypto::ring::default_provider().install_default();
         // A redirect would repeat a call elsewhere, and show the URL to whom it doesn't concern.
         let builder = || {
-            let client = Client::builder().redirect(redirect::Policy::none()).referer(false).retry(retry::never());
-            tune(client)
+            let client = Client::builder().user_agent(USER_AGENT).redirect(redirect::Policy::none());
+            tune(client.referer(false).retry(retry::never()))
         };
         Ok(Self { inside: build(&|| builder().no_proxy())?, outside: build(&builder)? })
     }

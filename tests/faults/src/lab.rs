@@ -68,8 +68,7 @@ impl Lab {
 
     /// An object that is not yet made, in a namespace of its own.
     pub fn subject(&self, namespace: &str) -> Subject<'_> {
-        self.site.namespace(namespace);
-        self.known(namespace)
+        Subject::new(&self.site, namespace)
     }
 
     /// An object in a namespace that was made before.
@@ -114,7 +113,13 @@ pub struct Subject<'a> {
     namespace: String,
 }
 
-impl Subject<'_> {
+impl<'a> Subject<'a> {
+    /// An object that is not yet made, in a namespace of its own.
+    pub fn new(site: &'a Site, namespace: &str) -> Self {
+        site.namespace(namespace);
+        Self { site, namespace: namespace.into() }
+    }
+
     /// Takes a step.
     pub fn take(&self, step: Step) {
         match step {
@@ -183,7 +188,7 @@ fn is_ready(object: &Value) -> bool {
 }
 
 /// A directory with the hostile guest as the only plugin.
-fn plugins(directory: &Path) -> Result<PathBuf> {
+pub fn plugins(directory: &Path) -> Result<PathBuf> {
     let guest = suite::plugins::root().join("target/guests/hostile.wasm");
     ensure!(guest.is_file(), "{} is missing: run `cargo xtask build` first", guest.display());
     let plugins = directory.join("plugins");

@@ -11,5 +11,6 @@
 pub mod api;
 pub mod call;
 pub mod lab;
+pub mod life;
 pub mod proxy;
 pub mod state;

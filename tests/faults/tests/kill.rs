@@ -3,67 +3,39 @@
 
 use anyhow::{Context as _, Result, ensure};
 use faults::{
-    call::Class,
+    call::{Call, Class},
     lab::{Lab, Step},
+    life::{Life, lines},
     proxy::{Fault, Moment},
-    state::{self, State},
+    state,
 };
 use suite::{MINUTE, until};
-
-/// What a life without faults comes to, step by step.
-struct Reference {
-    states: Vec<State>,
-    calls: Vec<usize>,
-}
 
 #[test]
 fn an_operator_that_is_killed_at_any_call_leaves_nothing_undone_and_nothing_double() -> Result<()> {
     let mut lab = Lab::start()?;
-    let reference = undisturbed(&lab)?;
+    let life = Life::undisturbed(&lab)?;
     let mut kills = 0;
     for (index, step) in Step::ALL.into_iter().enumerate() {
         for moment in [Moment::Before, Moment::After] {
-            for call in 1..=reference.calls[index] {
-                killed_at(&mut lab, &reference, index, moment, call)
+            for call in 1..=life.calls[index] {
+                killed_at(&mut lab, &life, index, moment, call)
                     .with_context(|| format!("{step:?}, killed {moment:?} call {call}"))?;
                 kills += 1;
             }
         }
     }
-    println!("calls of create, update and delete: {:?}; killed at {kills} points", reference.calls);
+    println!("calls of create, update and delete: {:?}; killed at {kills} points", life.calls);
     let left: Vec<_> = state::owned(&lab.site).into_iter().filter(|object| !object.starts_with("Secret ")).collect();
     ensure!(left.is_empty(), "left behind: {left:?}");
     Ok(())
 }
 
-fn undisturbed(lab: &Lab) -> Result<Reference> {
-    let subject = lab.subject("undisturbed");
-    let (mut states, mut calls) = (Vec::new(), Vec::new());
-    for step in Step::ALL {
-        lab.proxy.count();
-        subject.take(step);
-        states.push(subject.wait_done(step));
-        lab.proxy.wait_idle(MINUTE)?;
-        let made = lab.proxy.calls(Class::Work);
-        println!("{step:?}:");
-        made.iter().for_each(|call| println!("  {call}"));
-        calls.push(made.len());
-    }
-    let maps: Vec<_> = states.iter().map(|state| state.names("ConfigMap")).collect();
-    assert_eq!(maps, [vec!["probe-0", "probe-1", "probe-2"], vec!["probe-0"], vec![]]);
-    assert!(states.iter().all(|state| state.names("Secret") == ["probe-key"]), "it is retained");
-    assert!(calls.iter().all(|calls| *calls >= 2), "{calls:?}");
-    Ok(Reference { states, calls })
-}
-
 /// One life of an object, in which the operator is killed at one call of one step.
-fn killed_at(lab: &mut Lab, reference: &Reference, at: usize, moment: Moment, number: usize) -> Result<()> {
+fn killed_at(lab: &mut Lab, life: &Life, at: usize, moment: Moment, number: usize) -> Result<()> {
     let namespace = format!("step-{at}-{moment:?}-{number}").to_lowercase();
     let subject = lab.subject(&namespace);
-    for (step, state) in Step::ALL.into_iter().zip(&reference.states).take(at) {
-        subject.take(step);
-        subject.wait_for(state);
-    }
+    life.replay(&subject, 0..at);
     let killer = lab.killer();
     lab.proxy.rule(move |call| match call.class {
         Class::Work if call.number == number => Fault::Strike(moment, killer.clone()),
@@ -74,15 +46,12 @@ fn killed_at(lab: &mut Lab, reference: &Reference, at: usize, moment: Moment, nu
     let secrets = subject.secrets();
     lab.restart()?;
     let subject = lab.known(&namespace);
-    subject.wait_for(&reference.states[at]);
+    subject.wait_for(&life.states[at]);
     let after = subject.secrets();
     let kept = secrets.iter().all(|(name, data)| after.get(name) == Some(data));
     ensure!(kept, "the values of a Secret changed");
-    let more = lab.proxy.calls(Class::Work).iter().filter(|call| call.is_write()).count();
-    ensure!(more <= reference.calls[at], "{more} writes to finish what takes {} calls", reference.calls[at]);
-    for (step, state) in Step::ALL.into_iter().zip(&reference.states).skip(at + 1) {
-        subject.take(step);
-        subject.wait_for(state);
-    }
+    let more: Vec<_> = lab.proxy.calls(Class::Work).into_iter().filter(Call::is_write).collect();
+    ensure!(more.len() <= life.calls[at], "too many writes to finish the step:\n{}", lines(&more));
+    life.replay(&subject, at + 1..Step::ALL.len());
     Ok(())
 }

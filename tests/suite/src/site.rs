@@ -169,18 +169,24 @@ impl Site {
     /// Installs a plugin and waits until it serves.
     #[track_caller]
     pub fn install(&self, packed: &Packed) {
-        self.put(&packed.config_map);
+        self.offer(packed);
         let path = paths::of(&packed.plugin);
+        let what = format!("plugin {path} to serve");
+        self.wait(&what, &path, MINUTE, |plugin| {
+            condition::brief(plugin, "Ready").0 == "True" && condition::is(plugin, "Loaded", "True", "Loaded")
+        });
+    }
+
+    /// Puts a plugin's objects there, whatever the operator makes of them.
+    #[track_caller]
+    pub fn offer(&self, packed: &Packed) {
+        self.put(&packed.config_map);
         // The operator makes the kind when it starts to lead.
         until("the kind Plugin to be served", MINUTE, || {
             let response = self.request("GET", &paths::collection(&packed.plugin), None);
             if response.is_success() { Ok(()) } else { Err(self.log_tail()) }
         });
         self.put(&packed.plugin);
-        let what = format!("plugin {path} to serve");
-        self.wait(&what, &path, MINUTE, |plugin| {
-            condition::brief(plugin, "Ready").0 == "True" && condition::is(plugin, "Loaded", "True", "Loaded")
-        });
     }
 }
 

@@ -31,7 +31,7 @@ fn turn() -> (&'static Shared, MutexGuard<'static, ()>) {
         let operator = Operator::start(&site);
         Shared { site, operator, module: plugins::module("guests", "hostile") }
     });
-    shared.site.install(&plugins::hostile().unpinned());
+    shared.site.offer(&plugins::hostile().unpinned());
     deliver(shared, &shared.module);
     serves(shared, "True", "Loaded");
     (shared, turn)
@@ -140,7 +140,8 @@ fn a_bad_version_leaves_the_old_one_serving() {
         ("a truncated file", "PluginDamaged", module[..module.len() / 2].to_vec()),
         ("an empty file", "PluginDamaged", Vec::new()),
         ("no WebAssembly", "PluginDamaged", b"#!/bin/sh\nexit 1\n".to_vec()),
-        ("a module without the contract", "PluginNotAPlugin", wat("(module)")),
+        ("an empty module", "PluginNoWorld", wat("(module)")),
+        ("a module with an import of its own", "PluginNotAPlugin", wat(r#"(module (import "env" "now" (func)))"#)),
         ("a component without a world", "PluginNoWorld", wat("(component)")),
         ("a forbidden import", "PluginForbiddenImport", plugins::importing("wasi:cli/environment@0.2.0")),
         ("another version of the contract", "PluginWrongContract", plugins::importing("opstack:plugin/cluster@0.2.0")),

@@ -23,8 +23,7 @@ pub fn engine() -> Engine {
 }
 
 /// More time than any guest that behaves needs, on a machine that is busy.
-pub const PATIENT: Limits =
-    Limits { memory: 64 << 20, deadline: Duration::from_secs(60), output: 4 << 20 };
+pub const PATIENT: Limits = Limits { memory: 64 << 20, deadline: Duration::from_secs(60), output: 4 << 20 };
 
 /// A guest that is loaded.
 pub fn load(name: &str, limits: Limits) -> Plugin {

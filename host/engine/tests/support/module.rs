@@ -72,7 +72,8 @@ impl Module<'_> {
         for entry in std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
             if entry.extension().is_some_and(|extension| extension == "wit") {
                 let text = std::fs::read_to_string(&entry).unwrap();
-                let text = (self.edit)(text.replace("opstack:plugin@0.1.0", &format!("opstack:plugin@{}", self.version)));
+                let text =
+                    (self.edit)(text.replace("opstack:plugin@0.1.0", &format!("opstack:plugin@{}", self.version)));
                 sources.push_str(&entry.display().to_string(), text);
             }
         }

@@ -119,7 +119,7 @@ impl Loader {
             let crd = crd::dressed(manifest, &serving.name)?;
             // Only the leader writes; a standby serves as soon as the leader has installed the kind.
             if self.cx.leader.check().is_ok() {
-                crd::install(&self.cx.hub.client, &crd, &serving.name).await?;
+                self.install(&crd, &serving.name).await?;
             }
         }
         info!(plugin = %serving.name, digest = %serving.plugin.digest(), "in service");
@@ -129,12 +129,16 @@ impl Loader {
         Ok(())
     }
 
+    async fn install(&self, crd: &Value, plugin: &PluginName) -> Result<(), Fault> {
+        self.cx.leader.during(crd::install(&self.cx.hub.client, crd, plugin)).await?.map(|_| ())
+    }
+
     /// Installs the kinds of all plugins in service: what a new leader does first.
     pub async fn install_all(&self) {
         for serving in self.cx.registry.all() {
             let Some(manifest) = serving.manifest() else { continue };
             let installed = match crd::dressed(manifest, &serving.name) {
-                Ok(crd) => crd::install(&self.cx.hub.client, &crd, &serving.name).await.map(|_| ()),
+                Ok(crd) => self.install(&crd, &serving.name).await,
                 Err(fault) => Err(fault),
             };
             if let Err(fault) = installed {
