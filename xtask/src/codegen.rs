@@ -92,7 +92,8 @@ fn write(root: &Path, files: &Files, stale: &[PathBuf]) -> Result<()> {
 }
 
 fn check(root: &Path, files: &Files, stale: &[PathBuf]) -> Result<()> {
-    let mut complaints: Vec<_> = stale.iter().map(|path| format!("{} is no longer generated", path.display())).collect();
+    let mut complaints: Vec<_> =
+        stale.iter().map(|path| format!("{} is no longer generated", path.display())).collect();
     for (path, text) in files {
         if fs::read_to_string(root.join(path)).is_ok_and(|known| known == *text) {
             continue;
@@ -102,7 +103,11 @@ fn check(root: &Path, files: &Files, stale: &[PathBuf]) -> Result<()> {
     if complaints.is_empty() {
         return Ok(());
     }
-    bail!("{}\n{} files differ from what the code says; run `cargo xtask codegen`", complaints.join("\n"), complaints.len())
+    bail!(
+        "{}\n{} files differ from what the code says; run `cargo xtask codegen`",
+        complaints.join("\n"),
+        complaints.len()
+    )
 }
 
 /// As `diff -u` shows it.

@@ -2,6 +2,7 @@
 //!
 //! Each command is a file of its name. Progress goes to the standard error, results to the standard output.
 
+mod bench;
 mod codegen;
 mod demo;
 mod plugins;
@@ -43,6 +44,8 @@ enum Command {
     Test,
     /// Check the rules of this repository that no compiler knows.
     Tidy,
+    /// Measure the operator beside the raw work that it stands for, and write target/bench.json.
+    Bench,
     /// Write what follows from the code: CustomResourceDefinitions and parts of the documents.
     Codegen {
         /// Write nothing; fail if something would change.
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Demo { keep, no_build } => build_unless(no_build).and_then(|()| demo::demo(keep)),
         Command::Test => return test::test(),
         Command::Tidy => tidy::tidy(),
+        Command::Bench => plugins::build_plugins().and_then(|()| bench::bench()),
         Command::Codegen { check, no_build } => {
             let mode = if check { Mode::Check } else { Mode::Write };
             build_unless(no_build).and_then(|()| codegen::codegen(mode))

@@ -143,9 +143,7 @@ mod tests {
 
     #[test]
     fn crates_of_the_right_type_and_place_are_taken() {
-        let package = |name: &str, path: &str, kind: &str| {
-            json!({"name": name, "manifest_path": path, "targets": [{"name": name, "crate_types": [kind, "rlib"]}]})
-        };
+        let package = |name: &str, path: &str, kind: &str| json!({"name": name, "manifest_path": path, "targets": [{"name": name, "crate_types": [kind, "rlib"]}]});
         let metadata = json!({"packages": [
             package("op-x", "/w/plugins/op-x/Cargo.toml", "cdylib"),
             package("helper", "/w/plugins/helper/Cargo.toml", "lib"),

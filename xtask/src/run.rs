@@ -56,7 +56,12 @@ fn is_about_our_package(variable: &str) -> bool {
 
 /// Runs a program and fails if it does. It has no standard input; what it prints goes to our standard error.
 pub fn run(command: &mut Command) -> Result<()> {
-    let status = command.stdin(Stdio::null()).stdout(stderr()).status();
+    show(command.stdout(stderr()))
+}
+
+/// The same, where what it prints is a result and stays on the standard output.
+pub fn show(command: &mut Command) -> Result<()> {
+    let status = command.stdin(Stdio::null()).status();
     check(command, status.with_context(|| format!("failed to start {}", shown(command)))?)
 }
 

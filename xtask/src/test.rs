@@ -38,7 +38,8 @@ fn all(report: &mut Report) -> Result<()> {
     // Compilers of Go and of Rust leave each other room: both wait for single long units at times.
     let programs = thread::spawn(ensure_programs);
     report.needed("WebAssembly", plugins::build_all)?;
-    report.needed("build", || run::run(run::cargo(workspace::root()).args(["build", "--workspace", "--all-targets"])))?;
+    report
+        .needed("build", || run::run(run::cargo(workspace::root()).args(["build", "--workspace", "--all-targets"])))?;
     report.step("lint", lint);
     report.step("generated files", || codegen::codegen(codegen::Mode::Check));
     report.step("plugins are valid", validate);

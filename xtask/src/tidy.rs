@@ -4,6 +4,7 @@
 mod arrows;
 mod kinds;
 mod licences;
+mod links;
 mod reasons;
 mod rust;
 mod text;
@@ -58,6 +59,7 @@ fn complaints() -> Result<Vec<String>> {
     Ok([
         rust::complaints(&documents),
         text::complaints(&documents),
+        links::complaints(&documents),
         kinds::complaints(&documents)?,
         arrows::complaints(&metadata)?,
         licences::complaints(&documents, &metadata)?,

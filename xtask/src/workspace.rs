@@ -37,7 +37,12 @@ pub fn results() -> PathBuf {
 
 /// The program `opstack`, built by [`build_opstack`].
 pub fn opstack() -> PathBuf {
-    target_dir().join("debug").join(format!("opstack{}", env::consts::EXE_SUFFIX))
+    program("opstack")
+}
+
+/// A program of the workspace, in the profile that the tests use.
+pub fn program(name: &str) -> PathBuf {
+    target_dir().join("debug").join(format!("{name}{}", env::consts::EXE_SUFFIX))
 }
 
 /// Builds `opstack` in the profile that the tests use.

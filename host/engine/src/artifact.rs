@@ -1,6 +1,7 @@
-//! From bytes that somebody sent to a component that is whole, and its digest.
+//! From bytes that somebody sent to a component that is whole and asks for nothing outside the contract.
 
 use sha2::{Digest as _, Sha256};
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
@@ -43,33 +44,27 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// A component that is whole, of this host's contract, and asks for nothing outside of it.
+/// What was delivered: a core module or a component.
 pub struct Artifact {
     digest: Digest,
-    delivered: Vec<u8>,
-    /// What was made of a core module; absent where a component was delivered.
-    component: Option<Vec<u8>>,
-    surface: Surface,
+    bytes: Vec<u8>,
 }
 
 impl Artifact {
-    /// Reads a core module or a component, plain or compressed with zstd, and validates the whole of it. Nothing is compiled.
+    /// Reads a core module or a component, plain or compressed with zstd. Whether it is whole, and a plugin, shows when it is
+    /// loaded: what was loaded before need not be checked again.
     ///
     /// # Errors
-    /// When it is too large, damaged, no WebAssembly, no plugin, or imports something outside the contract.
+    /// When it is too large, or no WebAssembly from its first bytes on.
     pub fn open(bytes: &[u8]) -> Result<Self, LoadError> {
-        let delivered = if bytes.starts_with(&ZSTD_MAGIC) { decompress(bytes)? } else { bytes.to_vec() };
-        if delivered.len() > MAX_BYTES {
+        let bytes = if bytes.starts_with(&ZSTD_MAGIC) { decompress(bytes)? } else { bytes.to_vec() };
+        if bytes.len() > MAX_BYTES {
             return Err(LoadError::TooLarge { limit: MAX_BYTES });
         }
-        // An unchecked file could fail anywhere later; here it fails with a reason.
-        validate(&delivered)?;
-        let component = match encoding(&delivered) {
-            Some(Encoding::Component) => None,
-            _ => Some(componentize(&delivered)?),
-        };
-        let surface = surface::of_component(component.as_deref().unwrap_or(&delivered))?;
-        Ok(Self { digest: Digest::of(&delivered), delivered, component, surface })
+        if !bytes.starts_with(b"\0asm") {
+            return Err(LoadError::Damaged { why: "it does not begin like WebAssembly".into() });
+        }
+        Ok(Self { digest: Digest::of(&bytes), bytes })
     }
 
     /// Digest of what was delivered, uncompressed.
@@ -79,17 +74,22 @@ impl Artifact {
 
     /// What was delivered, uncompressed.
     pub fn bytes(&self) -> &[u8] {
-        &self.delivered
+        &self.bytes
     }
 
-    /// Its world and the version of the contract.
-    pub(crate) fn surface(&self) -> &Surface {
-        &self.surface
-    }
-
-    /// The component.
-    pub(crate) fn component(&self) -> &[u8] {
-        self.component.as_deref().unwrap_or(&self.delivered)
+    /// The component, after the whole of it was validated and its names were held against the contract.
+    ///
+    /// # Errors
+    /// When it is damaged, no plugin, or imports something outside the contract.
+    pub(crate) fn component(&self) -> Result<(Cow<'_, [u8]>, Surface), LoadError> {
+        // An unchecked file could fail anywhere later; here it fails with a reason.
+        validate(&self.bytes)?;
+        let component = match encoding(&self.bytes) {
+            Some(Encoding::Component) => Cow::Borrowed(self.bytes.as_slice()),
+            _ => Cow::Owned(componentize(&self.bytes)?),
+        };
+        let surface = surface::of_component(&component)?;
+        Ok((component, surface))
     }
 }
 
@@ -103,9 +103,6 @@ fn decompress(bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
 }
 
 fn validate(bytes: &[u8]) -> Result<(), LoadError> {
-    if !bytes.starts_with(b"\0asm") {
-        return Err(LoadError::Damaged { why: "it does not begin like WebAssembly".into() });
-    }
     let mut validator = Validator::new_with_features(WasmFeatures::default());
     validator.validate_all(bytes).map(|_| ()).map_err(|error| LoadError::Damaged { why: error.to_string() })
 }
@@ -119,7 +116,8 @@ fn encoding(bytes: &[u8]) -> Option<Encoding> {
 
 fn componentize(module: &[u8]) -> Result<Vec<u8>, LoadError> {
     world::check(module)?;
-    let encode = || wit_component::ComponentEncoder::default().validate(true).module(module)?.encode();
+    // The compiler validates what comes of it.
+    let encode = || wit_component::ComponentEncoder::default().validate(false).module(module)?.encode();
     // Not made for bytes that nobody vouches for: some damage makes it panic.
     match std::panic::catch_unwind(encode) {
         Ok(component) => component.map_err(|error| LoadError::NotAPlugin { why: format!("{error:#}") }),

@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use tracing::warn;
-use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::component::{HasSelf, Linker};
 
 use crate::artifact::Artifact;
+use crate::compiled::Compiled;
 use crate::contract::{ExecutionClientPlugin, ExecutionClientPluginPre, WorkloadPlugin, WorkloadPluginPre};
 use crate::error::LoadError;
 use crate::host::State;
 use crate::limits::Limits;
-use crate::plugin::{Instances, Plugin};
+use crate::plugin::{Identity, Instances, Plugin};
 use crate::settings::EngineConfig;
 use crate::surface::{CONTRACT, Surface, World};
 use crate::{clock, compiled, settings};
@@ -67,16 +68,19 @@ impl Engine {
         if limits.memory > inner.max_memory {
             return Err(LoadError::Limits { max_mib: inner.max_memory / (1024 * 1024) });
         }
-        let (component, origin) = compiled::component(&inner.wasmtime, inner.cache_dir.as_deref(), artifact)?;
-        let surface = artifact.surface();
-        let instances = inner.link(&component, surface.world).map_err(|error| mismatch(&error, surface))?;
-        Plugin::describe(inner.wasmtime.clone(), instances, limits, artifact, origin).map_err(LoadError::Describe)
+        let compiled = compiled::load(&inner.wasmtime, inner.cache_dir.as_deref(), artifact)?;
+        let instances = inner.link(&compiled).map_err(|error| mismatch(&error, &compiled.surface))?;
+        let origin = compiled.origin;
+        let identity =
+            Identity { digest: artifact.digest().clone(), contract_version: compiled.surface.version, origin };
+        Plugin::describe(inner.wasmtime.clone(), instances, limits, identity).map_err(LoadError::Describe)
     }
 }
 
 impl Inner {
-    fn link(&self, component: &Component, world: World) -> wasmtime::Result<Instances> {
-        Ok(match world {
+    fn link(&self, compiled: &Compiled) -> wasmtime::Result<Instances> {
+        let component = &compiled.component;
+        Ok(match compiled.surface.world {
             World::Workload => Instances::Workload(WorkloadPluginPre::new(self.workloads.instantiate_pre(component)?)?),
             World::Client => {
                 Instances::Client(ExecutionClientPluginPre::new(self.clients.instantiate_pre(component)?)?)

@@ -1,7 +1,7 @@
 //! Runs plugins: untrusted components behind the contract in `wit/`.
 //!
 //! ```text
-//! bytes ─► Artifact (digest, validated, imports checked) ─► Engine::load (compiled or cached) ─► Plugin ─► a fresh instance per call
+//! bytes ─► Artifact (digest) ─► Engine::load (from the cache, or validated and compiled) ─► Plugin ─► a fresh instance per call
 //! ```
 //!
 //! Nothing here knows Kubernetes: what a plugin may ask while it runs comes through [`Host`]. Every failure says whose it is.

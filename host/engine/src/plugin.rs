@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::error::Context as _;
 
-use crate::artifact::{Artifact, Digest};
+use crate::artifact::Digest;
 use crate::compiled::Origin;
 use crate::contract::{ExecutionClientPluginPre, WorkloadPluginPre};
 use crate::fault::Unfit;
@@ -28,13 +28,18 @@ pub(crate) enum Instances {
     Client(ExecutionClientPluginPre<State>),
 }
 
+/// What is known of a component before it runs.
+pub(crate) struct Identity {
+    pub(crate) digest: Digest,
+    pub(crate) contract_version: String,
+    pub(crate) origin: Origin,
+}
+
 struct Inner {
     engine: wasmtime::Engine,
     instances: Instances,
     limits: Limits,
-    digest: Digest,
-    contract_version: String,
-    origin: Origin,
+    identity: Identity,
     role: Role,
 }
 
@@ -75,11 +80,10 @@ impl Plugin {
         engine: wasmtime::Engine,
         instances: Instances,
         limits: Limits,
-        artifact: &Artifact,
-        origin: Origin,
+        identity: Identity,
     ) -> Result<Self, Fault> {
         let bounds = Bounds { engine: &engine, limits: &limits };
-        let nobody = Box::new(Nobody::new(&artifact.digest().to_string()));
+        let nobody = Box::new(Nobody::new(&identity.digest.to_string()));
         let role = match &instances {
             Instances::Workload(pre) => {
                 let manifest = bounds.call(nobody, |store| {
@@ -96,8 +100,7 @@ impl Plugin {
                 Role::Client(translate::client_manifest(manifest))
             }
         };
-        let (digest, contract_version) = (artifact.digest().clone(), artifact.surface().version.clone());
-        Ok(Self { inner: Arc::new(Inner { engine, instances, limits, digest, contract_version, origin, role }) })
+        Ok(Self { inner: Arc::new(Inner { engine, instances, limits, identity, role }) })
     }
 
     /// What it is for.
@@ -107,17 +110,17 @@ impl Plugin {
 
     /// Digest of the component.
     pub fn digest(&self) -> &Digest {
-        &self.inner.digest
+        &self.inner.identity.digest
     }
 
     /// Version of the contract it was built for.
     pub fn contract_version(&self) -> &str {
-        &self.inner.contract_version
+        &self.inner.identity.contract_version
     }
 
     /// Where its machine code came from.
     pub fn origin(&self) -> Origin {
-        self.inner.origin
+        self.inner.identity.origin
     }
 
     fn bounds(&self) -> Bounds<'_> {

@@ -26,7 +26,7 @@ const CORE_INSTANCES: u32 = 4;
 const TABLES: u32 = 4;
 /// Elements of one table.
 pub(crate) const TABLE_ELEMENTS: usize = 100_000;
-/// Memory of a call that stays mapped, so that the next call does not fault it in again: what a usual call touches.
+/// Memory of a call that stays mapped, so that the next call does not fault it in again: more than a usual call touches.
 const KEEP_RESIDENT: usize = 4 * 1024 * 1024;
 /// Native stack of a call. Two calls are nested at most, and threads of an async runtime have 2 MiB.
 const STACK: usize = 512 * 1024;
@@ -34,6 +34,9 @@ const STACK: usize = 512 * 1024;
 /// The settings, with instances from a pool.
 pub(crate) fn pooled(config: &EngineConfig) -> Config {
     let instances = config.concurrency.saturating_mul(2);
+    // Where the kernel can tell which pages a call touched, only these are wiped. Where it can't, wiping all costs more than
+    // faulting in anew.
+    let tells = PoolingAllocationConfig::is_pagemap_scan_available();
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES))
@@ -46,9 +49,8 @@ pub(crate) fn pooled(config: &EngineConfig) -> Config {
         .max_core_instance_size(4 * 1024 * 1024)
         .table_elements(TABLE_ELEMENTS)
         .max_memory_size(config.max_memory)
-        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .linear_memory_keep_resident(if tells { KEEP_RESIDENT } else { 0 })
         .table_keep_resident(64 * 1024)
-        // Where the kernel can tell which pages a call touched, only these are wiped.
         .pagemap_scan(Enabled::Auto)
         .max_unused_warm_slots(8);
     let mut settings = on_demand();
@@ -61,7 +63,6 @@ pub(crate) fn on_demand() -> Config {
     let mut settings = Config::new();
     settings
         .wasm_component_model(true)
-        .concurrency_support(false)
         .epoch_interruption(true)
         .max_wasm_stack(STACK)
         .cranelift_opt_level(OptLevel::Speed)

@@ -1,6 +1,8 @@
 //! What a component imports and exports by name, held against the contract before anything is compiled.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
 use wasmparser::{Parser, Payload};
 
 use crate::error::LoadError;
@@ -21,6 +23,18 @@ pub(crate) enum World {
 }
 
 impl World {
+    /// The interface that this world exports.
+    fn export(self) -> &'static str {
+        match self {
+            Self::Workload => "workload",
+            Self::Client => "execution-client",
+        }
+    }
+
+    fn exporting(interface: &str) -> Option<Self> {
+        [Self::Workload, Self::Client].into_iter().find(|world| world.export() == interface)
+    }
+
     /// Interfaces that this world may import.
     fn imports(self) -> &'static [&'static str] {
         match self {
@@ -38,6 +52,22 @@ pub(crate) struct Surface {
     pub(crate) version: String,
 }
 
+/// `workload 0.1.0`: how a compiled component remembers it.
+impl fmt::Display for Surface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.world.export(), self.version)
+    }
+}
+
+impl FromStr for Surface {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (world, version) = text.split_once(' ').ok_or(())?;
+        Ok(Self { world: World::exporting(world).ok_or(())?, version: version.into() })
+    }
+}
+
 /// The world and version of a component.
 ///
 /// # Errors
@@ -51,12 +81,10 @@ pub(crate) fn of_component(bytes: &[u8]) -> Result<Surface, LoadError> {
     }
     let mut found = None;
     for name in &exports {
-        let world = match interface(name)? {
-            Some(("workload", version)) => Surface { world: World::Workload, version: version.into() },
-            Some(("execution-client", version)) => Surface { world: World::Client, version: version.into() },
-            _ => continue,
-        };
-        if found.replace(world).is_some() {
+        let Some((interface, version)) = interface(name)? else { continue };
+        let Some(world) = World::exporting(interface) else { continue };
+        let version = version.into();
+        if found.replace(Surface { world, version }).is_some() {
             return Err(LoadError::Mismatch {
                 why: "it exports both worlds of the contract; make it two plugins".into(),
             });
@@ -126,6 +154,15 @@ fn names(bytes: &[u8]) -> wasmparser::Result<Names> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_surface_survives_its_text() {
+        for world in [World::Workload, World::Client] {
+            let surface = Surface { world, version: "0.1.7".into() };
+            assert_eq!(surface.to_string().parse(), Ok(surface));
+        }
+        assert_eq!("nothing 0.1.0".parse::<Surface>(), Err(()));
+    }
 
     #[test]
     fn versions_of_one_line_fit() {

@@ -169,11 +169,7 @@ fn growth_is_allowed() {
     let edits = [
         ("cluster.wit", get, format!("{get}\n    count: func(kind: kind-ref) -> u32;")),
         ("cluster.wit", "interface cluster {", "interface more { again: func(); }\ninterface cluster {".into()),
-        (
-            "world.wit",
-            import,
-            import.replace("log;", "log;\n    import clock: interface { now: func() -> u64; }"),
-        ),
+        ("world.wit", import, import.replace("log;", "log;\n    import clock: interface { now: func() -> u64; }")),
     ];
     for (file, from, to) in edits {
         let grown = changed(file, from, &to);

@@ -177,24 +177,17 @@ fn types_nested_without_end_are_refused() {
     assert!(text.contains("nest") || text.contains("depth"), "{text}");
 }
 
-/// Each byte may be wrong. What comes of it is an error or a plugin, never a panic.
+/// Each byte may be wrong. What comes of it is an error, never a panic or a plugin: its `describe` traps.
 #[test]
 fn no_damage_brings_the_loader_down() {
     let module = Module::default().bytes();
     let engine = engine();
-    let mut opened = 0;
     for position in 0..module.len() {
-        for wrong in [module[position] ^ 0x01, module[position] ^ 0x80, 0xff, 0] {
+        for wrong in [0x01, 0x80] {
             let mut bytes = module.clone();
-            bytes[position] = wrong;
-            if let Ok(artifact) = Artifact::open(&bytes) {
-                opened += 1;
-                // Compiling takes longer than reading; a sample of it is enough.
-                if opened % 20 == 0 {
-                    assert!(engine.load(&artifact, PATIENT).is_err(), "its describe traps");
-                }
-            }
+            bytes[position] ^= wrong;
+            let loaded = Artifact::open(&bytes).and_then(|artifact| engine.load(&artifact, PATIENT));
+            assert!(loaded.is_err(), "byte {position} with {wrong:#x}");
         }
     }
-    assert!(opened > 0);
 }

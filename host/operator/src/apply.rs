@@ -1,13 +1,17 @@
 //! The writes of a plan: server-side apply under the plugin's field manager, and deletes of what is no longer wanted.
 
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::Status;
 use opstack_core::blame::{Blame, Fault};
-use opstack_core::ids::{Gvk, ObjectKey, PluginName};
+use opstack_core::ids::{Gvk, OWNER_ANNOTATION, ObjectKey, PluginName};
+use opstack_core::inventory::{Baseline, Live};
 use opstack_core::plan::{Plan, Step};
 use opstack_core::policy::{Desired, DesiredChild};
+use serde_json::Value;
+use std::sync::{Mutex, PoisonError};
 use tracing::{debug, info};
 
 use crate::cache::Watched;
@@ -17,17 +21,41 @@ use crate::replace;
 /// Writes of one wave go out side by side, up to so many.
 const AT_ONCE: usize = 4;
 
+/// Children that were applied, with the hash of our fields as the API server answered.
+#[derive(Default)]
+pub struct Applied(Mutex<Vec<(ObjectKey, Box<str>)>>);
+
+impl Applied {
+    fn note(&self, child: &ObjectKey, answer: &Value, plugin: &PluginName) {
+        let live = Live::of(answer, false);
+        if let Some(fields) = live.fields_of(&plugin.field_manager()) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push((child.clone(), fields.into()));
+        }
+    }
+
+    /// Enters them into a baseline.
+    pub fn enter(self, baseline: &mut Baseline) {
+        baseline.0.extend(self.0.into_inner().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
 /// Carries a plan out, wave by wave.
 ///
 /// # Errors
-/// The first failure; what was written before stays, and the next plan finds it.
-pub async fn apply(cx: &Context, plugin: &PluginName, desired: &Desired, plan: &Plan) -> Result<(), Fault> {
+/// The first failure; what was applied before stays, and is noted, so that the next plan has only the rest to do.
+pub async fn apply(
+    cx: &Context,
+    plugin: &PluginName,
+    desired: &Desired,
+    plan: &Plan,
+    applied: &Applied,
+) -> Result<(), Fault> {
     for wave in &plan.waves {
         let mut writes: Vec<BoxFuture<'_, Result<(), Fault>>> = Vec::with_capacity(wave.len());
         for step in wave {
             match step {
                 Step::Apply(index) => {
-                    writes.extend(desired.children.get(*index).map(|child| apply_child(cx, plugin, child).boxed()));
+                    writes.extend(desired.children.get(*index).map(|child| apply_child(cx, plugin, child, applied).boxed()));
                 }
                 Step::Prune { key, uid } => writes.push(prune(cx, key, uid).boxed()),
             }
@@ -37,12 +65,17 @@ pub async fn apply(cx: &Context, plugin: &PluginName, desired: &Desired, plan: &
     Ok(())
 }
 
-async fn apply_child(cx: &Context, plugin: &PluginName, child: &DesiredChild) -> Result<(), Fault> {
+async fn apply_child(
+    cx: &Context,
+    plugin: &PluginName,
+    child: &DesiredChild,
+    applied: &Applied,
+) -> Result<(), Fault> {
     let api = api_of(cx, &child.gvk, &child.key.namespace)?;
-    match server_side_apply(cx, &api, plugin, child).await {
+    match server_side_apply(cx, &api, plugin, child, applied).await {
         Err(Refused::Immutable(why)) => {
             info!(child = %child.key, why, "replacing an object whose change the API server does not take in place");
-            replace::replace(cx, &api, plugin, child, &why).await
+            replace::replace(cx, &api, plugin, child, &why, applied).await
         }
         Err(Refused::Fault(fault)) => Err(fault),
         Ok(()) => Ok(()),
@@ -66,15 +99,19 @@ pub async fn server_side_apply(
     api: &Api<Watched>,
     plugin: &PluginName,
     child: &DesiredChild,
+    applied: &Applied,
 ) -> Result<(), Refused> {
     let params = PatchParams::apply(&plugin.field_manager()).force();
     let patch = Patch::Apply(&child.object);
+    let owner = child.object["metadata"]["annotations"][OWNER_ANNOTATION].as_str().and_then(|owner| owner.parse().ok());
+    let writing = cx.hub.writing(&child.key, owner);
     let answer = cx.leader.during(api.patch(&child.key.name, &params, &patch)).await.map_err(Refused::Fault)?;
     cx.metrics.write("apply", answer.is_ok());
     match answer {
-        Ok(applied) => {
+        Ok(answer) => {
             debug!(child = %child.key, "applied");
-            cx.hub.learn(&child.key.kind, applied.object);
+            applied.note(&child.key, &answer.object, plugin);
+            writing.answered(answer.object);
             Ok(())
         }
         Err(kube::Error::Api(status)) if is_immutable(&status) => Err(Refused::Immutable(status.message.clone())),
@@ -152,10 +189,21 @@ pub fn fault_of(error: &kube::Error, what: &str) -> Fault {
     Fault::new(blame, reason, format!("{what}: {why}"))
 }
 
-/// Runs futures of writes to many objects, a few at once; the first failure ends it.
+/// Runs futures of writes to many objects, a few at once. After a failure none is begun, but those under way are waited for:
+/// given up, they would be carried out all the same, and nobody would hear of it.
 ///
 /// # Errors
-/// That failure.
+/// The first failure.
 pub async fn all(writes: Vec<BoxFuture<'_, Result<(), Fault>>>) -> Result<(), Fault> {
-    stream::iter(writes).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await.map(|_| ())
+    let mut waiting = writes.into_iter();
+    let mut under_way: FuturesUnordered<_> = waiting.by_ref().take(AT_ONCE).collect();
+    let mut failure = None;
+    while let Some(outcome) = under_way.next().await {
+        match outcome {
+            Ok(()) if failure.is_none() => under_way.extend(waiting.next()),
+            Ok(()) => {}
+            Err(fault) => _ = failure.get_or_insert(fault),
+        }
+    }
+    failure.map_or(Ok(()), Err)
 }

@@ -63,6 +63,7 @@ async fn write(cx: &Context, served: &ServedKind, entry: &Entry, object: &Value,
     let version = &object["metadata"]["resourceVersion"];
     let patch = json!({"metadata": {"resourceVersion": version, "finalizers": all}});
     let params = PatchParams { field_manager: Some(served.plugin.field_manager()), ..PatchParams::default() };
+    let writing = cx.hub.writing(&entry.key, Some(entry.key.clone()));
     let answer = cx.leader.during(api.patch(&entry.key.name, &params, &Patch::Merge(patch))).await?;
     cx.metrics.write("finalizer", answer.is_ok());
     match answer {
@@ -72,7 +73,7 @@ async fn write(cx: &Context, served: &ServedKind, entry: &Entry, object: &Value,
             Ok(())
         }
         Ok(written) => {
-            cx.hub.learn(&entry.key.kind, written.object);
+            writing.answered(written.object);
             Ok(())
         }
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),

@@ -11,8 +11,9 @@ use tokio::task::AbortHandle;
 use tracing::{Instrument, info_span};
 
 use crate::cache::facts::Facts;
-use crate::cache::{Cache, Change, Keep, Watch};
+use crate::cache::{Cache, Change, Entry, Keep, Watch};
 use crate::deps::{Deps, Lookup};
+use crate::flights::Flights;
 use crate::kinds::Kinds;
 use crate::queue::Queue;
 
@@ -46,6 +47,7 @@ pub struct Hub {
     /// Who looked at what.
     pub deps: Deps,
     facts: Facts,
+    flights: Flights,
     watches: Mutex<HashMap<GroupKind, Running>>,
     queues: RwLock<HashMap<GroupKind, (Arc<Queue>, Wake)>>,
     /// Counts the changes of stores from empty to listed.
@@ -61,6 +63,7 @@ impl Hub {
             kinds,
             deps: Deps::default(),
             facts,
+            flights: Flights::default(),
             watches: Mutex::default(),
             queues: RwLock::default(),
             listed: watch::Sender::new(0),
@@ -90,7 +93,7 @@ impl Hub {
         let span = info_span!("watch", %kind);
         let task = tokio::spawn(
             async move {
-                let on_change = |change: Change| hub.route(&change);
+                let on_change = |change: Change| hub.arrived(change);
                 let on_listed = || hub.notify();
                 running.run(hub.client.clone(), hub.cache.clone(), hub.facts.clone(), on_change, on_listed).await;
             }
@@ -159,53 +162,56 @@ impl Hub {
         self.deps.askers(lookup).iter().for_each(|key| self.wake(key));
     }
 
+    /// A watch told of a change.
+    fn arrived(&self, change: Change) {
+        if let Some(change) = self.flights.hold(change) {
+            self.route(&change);
+        }
+    }
+
     /// Names whom a change concerns: the object itself, its owner, and those who looked at it.
     pub fn route(&self, change: &Change) {
-        let differ = |part: fn(&crate::cache::Entry) -> &str| {
-            change.before.as_deref().map(part) != change.after.as_deref().map(part)
-        };
         let lives = [&change.before, &change.after].map(|entry| entry.as_ref().map(|entry| &entry.live));
         if lives[0] != lives[1] {
             let owners = lives.iter().flatten().filter_map(|live| live.owner.as_ref());
             owners.for_each(|owner| self.wake(owner));
         }
         if let Some((queue, wake)) = self.queue_of(&change.key.kind)
-            && (wake == Wake::OnAny || differ(|entry| &entry.intent))
+            && (wake == Wake::OnAny || change.differs_in(|entry| &entry.intent))
         {
             queue.add(change.key.clone());
         }
         self.wake_askers(&Lookup::Version(change.key.clone()));
-        if differ(|entry| &entry.content) {
-            self.wake_askers(&Lookup::Object(change.key.clone()));
-            let wait = if differ(|entry| &entry.intent) { LIST_DEBOUNCE } else { LIST_STATUS_DEBOUNCE };
-            let sides = [&change.before, &change.after];
-            let selects =
-                |selector: &str| sides.iter().any(|side| side.as_ref().is_some_and(|entry| entry.matches(selector)));
-            for lister in self.deps.listers(&change.key.kind, &change.key.namespace, selects) {
-                if let Some((queue, _)) = self.queue_of(&lister.kind) {
-                    queue.add_after(lister, wait);
-                }
+        self.wake_lookers(change, None);
+    }
+
+    /// Names those who looked at an object, but for one who knows already.
+    fn wake_lookers(&self, change: &Change, knows: Option<&ObjectKey>) {
+        if !change.differs_in(|entry| &entry.content) {
+            return;
+        }
+        let askers = self.deps.askers(&Lookup::Object(change.key.clone()));
+        askers.iter().filter(|asker| Some(*asker) != knows).for_each(|asker| self.wake(asker));
+        let wait = if change.differs_in(|entry| &entry.intent) { LIST_DEBOUNCE } else { LIST_STATUS_DEBOUNCE };
+        let sides = [&change.before, &change.after];
+        let selects =
+            |selector: &str| sides.iter().any(|side| side.as_ref().is_some_and(|entry| entry.matches(selector)));
+        let listers = self.deps.listers(&change.key.kind, &change.key.namespace, selects);
+        for lister in listers.into_iter().filter(|lister| Some(lister) != knows) {
+            if let Some((queue, _)) = self.queue_of(&lister.kind) {
+                queue.add_after(lister, wait);
             }
         }
     }
 
-    /// Takes in the API server's answer to a write of ours, and names whom it concerns.
-    pub fn learn(&self, kind: &GroupKind, object: serde_json::Value) {
-        let keep = self.keep_of(kind);
-        let entry = crate::cache::Entry::of(kind, object, keep, &self.facts);
-        let Some(change) = self.cache.put(entry) else { return };
-        let content = |entry: &Option<Arc<crate::cache::Entry>>| entry.as_ref().map(|entry| entry.content.clone());
-        if content(&change.before) == content(&change.after) {
-            return;
-        }
-        // The owner is at work on this very child: it knows.
-        let owner = change.after.as_ref().and_then(|entry| entry.live.owner.clone());
-        let askers = self.deps.askers(&Lookup::Object(change.key));
-        askers.iter().filter(|asker| Some(*asker) != owner.as_ref()).for_each(|asker| self.wake(asker));
+    /// Says that an object is about to be written on behalf of an owner, which may be the object itself.
+    pub fn writing<'a>(&'a self, key: &'a ObjectKey, owner: Option<ObjectKey>) -> Writing<'a> {
+        self.flights.begin(key);
+        Writing { hub: self, key, owner, made: None }
     }
 
     /// Takes in that an object is gone, and names whom it concerns.
-    pub fn lose(&self, gone: &crate::cache::Entry) {
+    pub fn lose(&self, gone: &Entry) {
         if let Some(change) = self.cache.remove(gone) {
             self.route(&change);
         }
@@ -226,5 +232,50 @@ impl Hub {
     pub fn depths(&self) -> Vec<(GroupKind, usize)> {
         let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
         queues.iter().map(|(kind, (queue, _))| (kind.clone(), queue.len())).collect()
+    }
+}
+
+/// A write under way. Dropped without an answer, it failed.
+pub struct Writing<'a> {
+    hub: &'a Hub,
+    key: &'a ObjectKey,
+    /// It is at work on this very object: it knows.
+    owner: Option<ObjectKey>,
+    /// The version that was made.
+    made: Option<u64>,
+}
+
+impl Writing<'_> {
+    /// Takes in the API server's answer, and names whom it concerns.
+    pub fn answered(self, object: serde_json::Value) {
+        self.take_in(object);
+    }
+
+    /// The same of a write of the status alone. A difference in what the user wants is somebody else's act, and its event comes
+    /// too late to tell anything new.
+    pub fn answered_by_status(self, object: serde_json::Value) {
+        let (hub, key) = (self.hub, self.key);
+        if self.take_in(object).is_some_and(|change| change.differs_in(|entry| &entry.intent)) {
+            hub.wake(key);
+        }
+    }
+
+    fn take_in(mut self, object: serde_json::Value) -> Option<Change> {
+        let kind = &self.key.kind;
+        let entry = Entry::of(kind, object, self.hub.keep_of(kind), &self.hub.facts);
+        self.made = Some(entry.resource_version);
+        let change = self.hub.cache.put(entry)?;
+        self.hub.wake_lookers(&change, self.owner.as_ref());
+        Some(change)
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        let (own, others) = self.hub.flights.end(self.key, self.made);
+        if let Some(own) = own {
+            self.hub.wake_lookers(&own, self.owner.as_ref());
+        }
+        others.iter().for_each(|change| self.hub.route(change));
     }
 }

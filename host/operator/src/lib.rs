@@ -16,6 +16,7 @@ pub mod context;
 pub mod controller;
 pub mod deps;
 pub mod finalizer;
+pub mod flights;
 pub mod hub;
 pub mod kinds;
 pub mod leader;

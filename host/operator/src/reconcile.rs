@@ -14,10 +14,12 @@ use opstack_core::readiness::{Readiness, judge};
 use opstack_core::requeue::{self, Requeue};
 use opstack_core::{plan, status};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{info, warn};
 
+use crate::apply::Applied;
 use crate::cache::Entry;
 use crate::context::Context;
 use crate::deps::Lookup;
@@ -154,16 +156,22 @@ async fn carry_out(
     let wanted = || desired.children.iter().map(|child| &child.key);
     let live = cx.hub.cache.inventory(key, wanted());
     cx.hub.deps.add(key, not_ours(key, desired, &live));
-    let baseline = cx.baselines.get(key).unwrap_or_else(|| {
+    let mut baseline = cx.baselines.get(key).unwrap_or_else(|| {
         Baseline::recover(&only(&live, desired), &manager, object["status"][status::APPLIED].as_str())
     });
     let plan = plan::plan(key, &serving.name, desired, &live, &baseline)?;
     if !plan.is_empty() {
         info!(writes = plan.waves.iter().map(Vec::len).sum::<usize>(), "applying");
-        apply::apply(cx, &serving.name, desired, &plan).await?;
+        let applied = Applied::default();
+        let outcome = apply::apply(cx, &serving.name, desired, &plan, &applied).await;
+        applied.enter(&mut baseline);
+        cx.baselines.set(key, baseline.clone());
+        outcome?;
     }
     let live = cx.hub.cache.inventory(key, wanted());
-    let baseline = Baseline::of(&only(&live, desired), &manager);
+    // Not what is live now: a child that somebody changed meanwhile must not pass for ours.
+    let kept: BTreeSet<_> = wanted().filter(|child| live.contains_key(child)).collect();
+    baseline.0.retain(|child, _| kept.contains(child));
     let digest = baseline.digest();
     cx.baselines.set(key, baseline);
     let standing = match plan.leaving.first() {

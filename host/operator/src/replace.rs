@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::info;
 
-use crate::apply::{Refused, fault_of, server_side_apply};
+use crate::apply::{Applied, Refused, fault_of, server_side_apply};
 use crate::cache::Watched;
 use crate::context::Context;
 
@@ -31,6 +31,7 @@ pub async fn replace(
     plugin: &PluginName,
     child: &DesiredChild,
     why: &str,
+    applied: &Applied,
 ) -> Result<(), Fault> {
     if child.policy != Policy::Delete {
         let message = format!("{} is retained, so it is not made anew; the change is refused: {why}", child.key);
@@ -62,7 +63,7 @@ pub async fn replace(
             format!("{} is being deleted to be made anew", child.key),
         ));
     }
-    match server_side_apply(cx, api, plugin, child).await {
+    match server_side_apply(cx, api, plugin, child, applied).await {
         Ok(()) => Ok(()),
         Err(Refused::Immutable(why)) => Err(Fault::new(Blame::Cluster, "Immutable", format!("{what}: {why}"))),
         Err(Refused::Fault(fault)) => Err(fault),

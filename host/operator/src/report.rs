@@ -89,11 +89,12 @@ pub async fn write(cx: &Context, subject: &Subject<'_>, status: Value) -> Result
     };
     let Some(api) = api else { return Ok(()) };
     let params = PatchParams::apply(subject.manager).force();
+    let writing = cx.hub.writing(subject.key, Some(subject.key.clone()));
     let answer = cx.leader.during(api.patch_status(&subject.key.name, &params, &Patch::Apply(&patch))).await?;
     cx.metrics.write("status", answer.is_ok());
     match answer {
         Ok(written) => {
-            cx.hub.learn(&subject.key.kind, written.object);
+            writing.answered_by_status(written.object);
             Ok(())
         }
         Err(kube::Error::Api(refused)) if refused.code == 404 => Ok(()),

@@ -74,12 +74,13 @@ async fn ensure_one(
         let patch = json!({"metadata": {"resourceVersion": version}, "stringData": data});
         api.patch(&secret.name, &PatchParams::default(), &Patch::Merge(patch)).await
     };
+    let writing = cx.hub.writing(&key, Some(owner.clone()));
     let answer = cx.leader.during(write).await?;
     cx.metrics.write("secret", answer.is_ok());
     match answer {
         Ok(made) => {
             info!(secret = %key, "generated");
-            cx.hub.learn(&key.kind, made.object);
+            writing.answered(made.object);
             Ok(true)
         }
         // Somebody was faster; the watch will tell, and then the keys are there.

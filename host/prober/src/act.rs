@@ -147,9 +147,7 @@ impl Hands<'_> {
     async fn call(&self, action: &Action, url: &EndpointUrl, limit: Duration) -> Result<String, ActionError> {
         match self.ask(&action.target, url, &action.call, limit).await {
             Ok(Ok(result)) => Ok(url.scrub(result.get()).into_owned()),
-            Ok(Err(error)) => {
-                Err(ActionError::Answered { code: error.code, message: url.scrub_error(&error.message) })
-            }
+            Ok(Err(error)) => Err(ActionError::Answered { code: error.code, message: url.scrub_error(&error.message) }),
             Err(failure) => Err(told(failure)),
         }
     }

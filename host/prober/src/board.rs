@@ -1,8 +1,8 @@
 //! Who asks what, what was answered, and whom that concerns. No task and no socket: all of it can be tested by hand.
 //!
 //! An owner is woken when what it would be shown differs, in its health or in a watched value, from what it was shown
-//! last. So it doesn't matter when an answer comes, before or after the owner is looked at, or twice: no change is missed,
-//! and none is told twice. Between a wake and the next look there is no second wake.
+//! last. So it doesn't matter when an answer comes, before or after the owner is looked at, or twice: no change is
+//! missed, and none is told twice. Between a wake and the next look there is no second wake.
 
 use opstack_core::ids::ObjectKey;
 use opstack_core::probe::{Observation, Probe};
@@ -83,7 +83,8 @@ impl Board {
             return Declared::default();
         }
         let mut touched: HashSet<_> = known.probes.iter().map(|subscription| subscription.inquiry.clone()).collect();
-        let probes: Vec<_> = probes.into_iter().map(|probe| known.take(probe).unwrap_or_else(|probe| self.subscribe(probe))).collect();
+        let probes: Vec<_> =
+            probes.into_iter().map(|probe| known.take(&probe).unwrap_or_else(|| self.subscribe(probe))).collect();
         touched.extend(probes.iter().map(|subscription| subscription.inquiry.clone()));
         if !probes.is_empty() {
             self.owners.insert(key.clone(), Owner { probes, woken: known.woken });
@@ -208,10 +209,8 @@ impl Board {
 
 /// The shortest interval and the longest timeout: nobody's question is cut short by another's impatience.
 fn pace(owners: &HashMap<ObjectKey, Owner>, inquiry: &Inquiry, asked_by: &BTreeSet<ObjectKey>) -> Option<Pace> {
-    let paces = subscriptions(owners, inquiry, asked_by).map(|Subscription { probe, .. }| Pace {
-        interval: probe.interval,
-        timeout: probe.timeout,
-    });
+    let paces = subscriptions(owners, inquiry, asked_by)
+        .map(|Subscription { probe, .. }| Pace { interval: probe.interval, timeout: probe.timeout });
     paces.reduce(|a, b| Pace { interval: a.interval.min(b.interval), timeout: a.timeout.max(b.timeout) })
 }
 
@@ -230,12 +229,10 @@ impl Owner {
         self.probes.iter().any(|subscription| subscription.inquiry == *inquiry)
     }
 
-    /// The subscription that there was for the same probe; else the probe is given back.
-    fn take(&mut self, probe: Probe) -> Result<Subscription, Probe> {
-        match self.probes.iter().position(|known| known.probe == probe) {
-            Some(at) => Ok(self.probes.swap_remove(at)),
-            None => Err(probe),
-        }
+    /// The subscription that there was for the same probe.
+    fn take(&mut self, probe: &Probe) -> Option<Subscription> {
+        let at = self.probes.iter().position(|known| known.probe == *probe)?;
+        Some(self.probes.swap_remove(at))
     }
 }
 

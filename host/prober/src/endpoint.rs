@@ -204,10 +204,15 @@ mod tests {
     #[test]
     fn parts_from_a_plugin_lead_to_no_other_host() {
         let url = |host, path| EndpointUrl::inside(host, 9545, path).map(|url| url.url().to_string());
-        assert_eq!(url("node.ns.svc.cluster.local", "/a?b=c"), Ok("http://node.ns.svc.cluster.local:9545/a?b=c".into()));
+        assert_eq!(
+            url("node.ns.svc.cluster.local", "/a?b=c"),
+            Ok("http://node.ns.svc.cluster.local:9545/a?b=c".into())
+        );
         assert_eq!(url("fd00::1", "/"), Ok("http://[fd00::1]:9545/".into()));
         assert_eq!(url("node", "//evil.example/@x"), Ok("http://node:9545//evil.example/@x".into()));
-        for (host, path) in [("node", ""), ("node", "@evil.example/"), ("evil.example/", "/"), ("a@b", "/"), ("a:1", "/")] {
+        for (host, path) in
+            [("node", ""), ("node", "@evil.example/"), ("evil.example/", "/"), ("a@b", "/"), ("a:1", "/")]
+        {
             assert_eq!(url(host, path), Err(InvalidUrl::Parts), "{host} {path}");
         }
     }

@@ -29,8 +29,11 @@ struct Shared {
 /// Calls what has a side effect, each act once.
 ///
 /// # Expected flow
-/// 1. The Lease is looked at. 2. The target is found. 3. The precondition's question is asked. 4. The Lease is looked at
-///    again: the term must be the same. 5. The one call. 6. Its outcome is kept, and the owner woken.
+/// 1. The Lease is looked at.
+/// 2. The target is found, and the precondition's question asked there.
+/// 3. The Lease is looked at again: the term must be the same.
+/// 4. The one call.
+/// 5. Its outcome is kept, and the owner woken.
 ///
 /// # Guarantees
 /// - An id runs at most once while its owner keeps declaring it, whatever comes of it. Nothing is retried.
@@ -69,8 +72,8 @@ impl Executor {
         Ok(Self { shared: Arc::new(shared), workers: TaskTracker::new(), abort, _aborts: guard })
     }
 
-    /// Takes up an owner's actions: those it has not declared before are run, those it no longer declares are forgotten.
-    /// Needs a tokio runtime around it.
+    /// Takes up an owner's actions: those it has not declared before are run, those it no longer declares are
+    /// forgotten. Needs a tokio runtime around it.
     pub fn execute(&self, owner: &ObjectKey, actions: Vec<Action>) {
         let mut ledgers = self.shared.ledgers();
         if actions.is_empty() && !ledgers.contains_key(owner) {

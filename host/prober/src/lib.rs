@@ -1,13 +1,16 @@
 //! How objects see the chain and touch it: one prober that asks, and one executor that acts.
 //!
-//! Plugins say what they want to know; the [`Prober`] asks for all of them and wakes an object when an answer has changed
-//! for it. Plugins say what is to be done; the [`Executor`] does it once, if the fact it rests on is still so and this
-//! process still leads. Where a target is, and who leads, is told through [`Resolve`] and [`Fence`]: there is no client
-//! of Kubernetes here, and no kind of any plugin.
+//! Plugins say what they want to know; the [`Prober`] asks for all of them and wakes an object when an answer has
+//! changed for it. Plugins say what is to be done; the [`Executor`] does it once, if the fact it rests on still holds
+//! and this process still leads. Where a target is, and who leads, is told through [`Resolve`] and [`Fence`]: there is
+//! no client of Kubernetes here, and no kind of any plugin.
 //!
 //! Which methods a plugin may call is not decided here; `opstack_core::policy::check_methods` does that, before.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail"))]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail")
+)]
 #![forbid(unsafe_code)]
 
 mod act;

@@ -1,7 +1,7 @@
 //! How much is asked at once: of one endpoint, of all, and of those that may not answer.
 //!
-//! However many endpoints hang, those that answer find a slot: who let its last question time out gets only a part of all
-//! slots, and who was never asked gets only a part, so neither kind can take them all.
+//! However many endpoints hang, those that answer find a slot: who let its last question time out gets only a part of
+//! all slots, and who was never asked gets only a part, so the two together can't take them all.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -69,7 +69,8 @@ impl Shared {
 /// - Nothing is retried: the next interval asks again.
 ///
 /// # Caveats
-/// Nothing is kept beyond the process. All methods need a tokio runtime around them. When it is dropped, all its tasks end.
+/// Nothing is kept beyond the process. All methods need a tokio runtime around them. When it is dropped, all its tasks
+/// end.
 pub struct Prober {
     shared: Arc<Shared>,
     tasks: TaskTracker,

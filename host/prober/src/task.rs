@@ -1,7 +1,7 @@
 //! The task behind one inquiry: when to ask, and what to do with what comes back.
 //!
-//! It never waits for an endpoint itself. Resolving and asking fly beside it, at most one question to each endpoint at a
-//! time, so a pod that hangs delays neither its siblings nor the next round.
+//! It never waits for an endpoint itself. Resolving and asking fly beside it, at most one question to each endpoint at
+//! a time, so a pod that hangs delays neither its siblings nor the next round.
 
 use rand::Rng;
 use std::collections::{BTreeSet, HashSet};

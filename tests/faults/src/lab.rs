@@ -147,7 +147,10 @@ impl<'a> Subject<'a> {
 
     /// What the namespace holds.
     pub fn state(&self) -> State {
-        State::of(self.site, &self.namespace)
+        let asked = until("the API server to list a namespace", MINUTE, || {
+            State::of(self.site, &self.namespace).ok_or_else(String::new)
+        });
+        asked.0
     }
 
     /// The values of its Secrets.

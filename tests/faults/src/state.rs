@@ -15,13 +15,14 @@ const KINDS: [(&str, &str); 3] =
     [("Hostile", "/apis/test.optimism.io/v1"), ("ConfigMap", "/api/v1"), ("Secret", "/api/v1")];
 
 impl State {
-    /// What a namespace holds now.
-    pub fn of(site: &Site, namespace: &str) -> Self {
+    /// What a namespace holds now; nothing if the API server can't tell, as just after it was started.
+    pub fn of(site: &Site, namespace: &str) -> Option<Self> {
         let mut objects = Vec::new();
         for (kind, group) in KINDS {
             let plural = format!("{}s", kind.to_lowercase());
-            let found = site.list(&format!("{group}/namespaces/{namespace}/{plural}"));
-            objects.extend(found.into_iter().map(|object| (kind, object)));
+            let response = site.request("GET", &format!("{group}/namespaces/{namespace}/{plural}"), None);
+            let list = response.is_success().then(|| response.json().ok())??;
+            objects.extend(list["items"].as_array()?.iter().map(|object| (kind, object.clone())));
         }
         let owners: Vec<_> = objects.iter().filter(|(kind, _)| *kind == "Hostile").collect();
         let owners: Vec<_> = owners.iter().filter_map(|(_, owner)| owner["metadata"]["uid"].as_str()).collect();
@@ -33,7 +34,7 @@ impl State {
                 (format!("{kind}/{name}"), normal)
             })
             .collect();
-        Self(state)
+        Some(Self(state))
     }
 
     /// Names of the objects of a kind.

@@ -2,7 +2,7 @@
 //! would have ended.
 
 use std::{
-    sync::{Arc, Mutex, mpsc},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     time::Instant,
 };
 
@@ -111,10 +111,12 @@ fn what_happens_while_watches_are_broken_is_not_missed() -> Result<()> {
         let begun = Instant::now();
         let subject = lab.subject(&format!("watches-{name}"));
         for (step, state) in life.steps() {
-            // The first tries to watch again fail, of each of the kinds that are watched.
-            lab.proxy.rule(move |call| match call.class {
-                Class::Watch if call.number <= 8 => way(),
-                _ => Fault::None,
+            // The first try to watch the object again fails, and so does the first of its children.
+            let left = Mutex::new(vec!["/hostiles", "/configmaps"]);
+            lab.proxy.rule(move |call| {
+                let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
+                let hit = left.iter().position(|kind| call.class == Class::Watch && call.path.ends_with(kind));
+                hit.map(|kind| left.remove(kind)).map_or(Fault::None, |_| way())
             });
             lab.proxy.drop_watches();
             subject.take(step);

@@ -10,8 +10,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Tokio's clock, stopped for as long as this lives. Needs a current-thread runtime.
 ///
-/// A paused clock alone runs ahead as soon as all tasks wait, for a socket too, and so fires timeouts that nobody meant.
-/// Work on the blocking pool holds it back; this keeps some there.
+/// A paused clock alone runs ahead as soon as all tasks wait, for a socket too, and so fires timeouts that nobody
+/// meant. Work on the blocking pool holds it back; this keeps some there.
 pub struct Frozen {
     _busy: mpsc::Sender<()>,
 }

@@ -35,7 +35,8 @@ pub(crate) async fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option
         }
         match header.trim_end().split_once(':') {
             Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                length = value.trim().parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "content-length"))?;
+                length =
+                    value.trim().parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "content-length"))?;
             }
             Some(_) => {}
             None => break,

@@ -1,8 +1,8 @@
 //! A JSON-RPC server for tests that misbehaves on request, and a clock that only tests move.
 //!
-//! [`Double`] stands for a node: it listens on the loopback, answers the methods it was taught, and spoils its answers as
-//! told: late, never, half, wrong, too large, in another order. Whatever is spoilt, the work is done and recorded first,
-//! so a test can tell "not asked" from "asked and not answered".
+//! [`Double`] stands for a node: it listens on the loopback, answers the methods it was taught, and spoils its answers
+//! as told: late, never, half, wrong, too large, in another order. Whatever is spoilt, the work is done and recorded
+//! first, so a test can tell "not asked" from "asked and not answered".
 //!
 //! ```
 //! use rpc_double::{Double, Fault};
@@ -18,8 +18,8 @@
 //! # }
 //! ```
 //!
-//! Nothing here sleeps. To wait for something use [`Double::until`] or [`bounded`], which fail after a while by the
-//! real clock, even where [`Frozen`] has stopped tokio's.
+//! Nothing here sleeps. To wait for something use [`Double::until`] or [`bounded`], which fail in the end by the real
+//! clock, even where [`Frozen`] has stopped tokio's.
 
 mod clock;
 mod connection;

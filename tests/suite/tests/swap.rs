@@ -141,7 +141,7 @@ fn a_bad_version_leaves_the_old_one_serving() {
         ("an empty file", "PluginDamaged", Vec::new()),
         ("no WebAssembly", "PluginDamaged", b"#!/bin/sh\nexit 1\n".to_vec()),
         ("an empty module", "PluginNoWorld", wat("(module)")),
-        ("a module with an import of its own", "PluginNotAPlugin", wat(r#"(module (import "env" "now" (func)))"#)),
+        ("a module with an import of its own", "PluginForbiddenImport", wat(r#"(module (import "env" "now" (func)))"#)),
         ("a component without a world", "PluginNoWorld", wat("(component)")),
         ("a forbidden import", "PluginForbiddenImport", plugins::importing("wasi:cli/environment@0.2.0")),
         ("another version of the contract", "PluginWrongContract", plugins::importing("opstack:plugin/cluster@0.2.0")),

@@ -15,7 +15,8 @@ use super::{NAMESPACE, OPERATOR_NAMESPACE, tree::Snapshot};
 use crate::{run, workspace};
 
 /// Kinds that the built-in controllers make for themselves, and that say nothing of the operator.
-const BOOKKEEPING: [&str; 5] = ["events", "events.events.k8s.io", "endpoints", "endpointslices.discovery.k8s.io", "controllerrevisions.apps"];
+const BOOKKEEPING: [&str; 5] =
+    ["events", "events.events.k8s.io", "endpoints", "endpointslices.discovery.k8s.io", "controllerrevisions.apps"];
 
 /// A control plane and an operator.
 pub struct Site {
@@ -47,7 +48,8 @@ impl Site {
     /// Applies the CustomResourceDefinition of the operator's own kind, and waits until it is served.
     pub fn install_own_kind(&self) -> Result<()> {
         self.apply(&run::output(run::scrubbed(workspace::opstack()).args(["crds", "--own"]))?)?;
-        let wait = ["wait", "--for=condition=Established", "--timeout=60s", "customresourcedefinition/plugins.optimism.io"];
+        let wait =
+            ["wait", "--for=condition=Established", "--timeout=60s", "customresourcedefinition/plugins.optimism.io"];
         self.kubectl.run(wait).map(drop)
     }
 

@@ -31,7 +31,8 @@ impl Snapshot {
 
     /// What was made of an object: by us, or by a controller of Kubernetes.
     fn children(&self, owner: &Value) -> Vec<&Value> {
-        let name = format!("{}/{}/{}", group_kind(owner), text(owner, "/metadata/namespace"), text(owner, "/metadata/name"));
+        let name =
+            format!("{}/{}/{}", group_kind(owner), text(owner, "/metadata/namespace"), text(owner, "/metadata/name"));
         let uid = text(owner, "/metadata/uid");
         let is_child = |object: &&Value| {
             let references = list(&object["metadata"]["ownerReferences"]);
@@ -104,7 +105,11 @@ impl fmt::Display for Snapshot {
             self.write(f, root, "   ", &mut counts)?;
         }
         let Counts { roots, ready, objects } = counts;
-        write!(f, "\n{} plugins, {roots} custom resources ({ready} ready), {objects} objects made of them", self.plugins.len())
+        write!(
+            f,
+            "\n{} plugins, {roots} custom resources ({ready} ready), {objects} objects made of them",
+            self.plugins.len()
+        )
     }
 }
 
@@ -119,7 +124,9 @@ pub fn described(plugin: &Value) -> String {
         field("serves"),
         field("digest")
     )];
-    lines.extend(list(&plugin["status"]["conditions"]).into_iter().map(|condition| format!("   {}", condition_line(condition))));
+    lines.extend(
+        list(&plugin["status"]["conditions"]).into_iter().map(|condition| format!("   {}", condition_line(condition))),
+    );
     lines.join("\n")
 }
 
@@ -141,7 +148,8 @@ fn state(object: &Value) -> String {
     let status = &object["status"];
     let state = match text(object, "/kind") {
         "StatefulSet" | "Deployment" | "ReplicaSet" => {
-            let (ready, wanted) = (status["readyReplicas"].as_i64().unwrap_or(0), object["spec"]["replicas"].as_i64().unwrap_or(1));
+            let (ready, wanted) =
+                (status["readyReplicas"].as_i64().unwrap_or(0), object["spec"]["replicas"].as_i64().unwrap_or(1));
             format!("{ready} of {wanted} ready")
         }
         "Pod" | "PersistentVolumeClaim" => text(status, "/phase").to_string(),
@@ -149,7 +157,9 @@ fn state(object: &Value) -> String {
     };
     let well = ["Available", "Ready", "ReplicaFailure"];
     let untrue = list(&status["conditions"]).into_iter().find(|condition| {
-        condition["status"] == "False" && !well.contains(&text(condition, "/type")) && !text(condition, "/message").is_empty()
+        condition["status"] == "False"
+            && !well.contains(&text(condition, "/type"))
+            && !text(condition, "/message").is_empty()
     });
     let failure = list(&status["conditions"]).into_iter().find(|condition| condition["type"] == "ReplicaFailure");
     let why = failure.or(untrue).map(|condition| text(condition, "/message"));
@@ -216,14 +226,34 @@ mod tests {
             vec![object("optimism.io/v1alpha1", "Plugin", "hello", json!({"status": serving}))],
             vec![
                 object("v1", "ConfigMap", "kube-root-ca.crt", json!({})),
-                object("v1", "Pod", "a-0", json!({"reference": "StatefulSet a", "status": {"phase": "Pending", "conditions": [unscheduled]}})),
+                object(
+                    "v1",
+                    "Pod",
+                    "a-0",
+                    json!({"reference": "StatefulSet a", "status": {"phase": "Pending", "conditions": [unscheduled]}}),
+                ),
                 object("v1", "PersistentVolumeClaim", "data-a-0", json!({"status": {"phase": "Pending"}})),
-                object("apps/v1", "ReplicaSet", "a-1", json!({"owner": "Hello.example.io/ns/one", "reference": "Other b"})),
+                object(
+                    "apps/v1",
+                    "ReplicaSet",
+                    "a-1",
+                    json!({"owner": "Hello.example.io/ns/one", "reference": "Other b"}),
+                ),
                 object("v1", "Service", "a", json!({"owner": "Hello.example.io/ns/one"})),
-                object("apps/v1", "StatefulSet", "a", json!({"owner": "Hello.example.io/ns/one",
-                    "spec": {"replicas": 1, "volumeClaimTemplates": [template]}})),
-                object("example.io/v1", "Hello", "one", json!({"generation": 2,
-                    "status": {"phase": "Pending", "observedGeneration": 1, "conditions": [waits]}})),
+                object(
+                    "apps/v1",
+                    "StatefulSet",
+                    "a",
+                    json!({"owner": "Hello.example.io/ns/one",
+                    "spec": {"replicas": 1, "volumeClaimTemplates": [template]}}),
+                ),
+                object(
+                    "example.io/v1",
+                    "Hello",
+                    "one",
+                    json!({"generation": 2,
+                    "status": {"phase": "Pending", "observedGeneration": 1, "conditions": [waits]}}),
+                ),
             ],
         )
     }

@@ -47,7 +47,9 @@ pub fn complaints(metadata: &Value) -> Result<Vec<String>> {
         let Some(package) = graph.ours.get(name) else { continue };
         let reached = graph.reached(&package.id);
         let found = forbidden.iter().filter(|crate_name| reached.contains(**crate_name));
-        complaints.extend(found.map(|crate_name| format!("{name} depends on {crate_name}, by some way (`cargo tree -p {name}`)")));
+        complaints.extend(
+            found.map(|crate_name| format!("{name} depends on {crate_name}, by some way (`cargo tree -p {name}`)")),
+        );
     }
     Ok(complaints)
 }
@@ -79,7 +81,8 @@ impl<'a> Graph<'a> {
                 ours.insert(name, Package { id: id.into(), place });
             }
         }
-        let edges = list(&metadata["resolve"]["nodes"]).filter_map(|node| Some((node["id"].as_str()?, dependencies(node))));
+        let edges =
+            list(&metadata["resolve"]["nodes"]).filter_map(|node| Some((node["id"].as_str()?, dependencies(node))));
         Ok(Self { ours, names, edges: edges.collect() })
     }
 
@@ -120,7 +123,8 @@ mod tests {
     fn workspace(places: &[(&str, &str)], arrows: &[(&str, &str, Value)]) -> Value {
         let names: BTreeSet<_> =
             places.iter().map(|(name, _)| *name).chain(arrows.iter().flat_map(|(from, to, _)| [*from, *to])).collect();
-        let place = |name: &str| places.iter().find(|(known, _)| *known == name).map_or("/registry", |(_, place)| place);
+        let place =
+            |name: &str| places.iter().find(|(known, _)| *known == name).map_or("/registry", |(_, place)| place);
         let packages: Vec<_> = names
             .iter()
             .map(|name| json!({"id": name, "name": name, "manifest_path": format!("/w/{}/Cargo.toml", place(name))}))
@@ -173,7 +177,8 @@ mod tests {
             ("opstack-core", "helper"),
         ] {
             // However long the way is.
-            let arrows = [(from, to, Value::Null), ("helper", "deeper", "build".into()), ("deeper", "wasmtime", Value::Null)];
+            let arrows =
+                [(from, to, Value::Null), ("helper", "deeper", "build".into()), ("deeper", "wasmtime", Value::Null)];
             assert_eq!(complaints_of(&arrows).len(), 1, "{from} → {to}");
         }
     }

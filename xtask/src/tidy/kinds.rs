@@ -18,7 +18,11 @@ pub fn complaints(documents: &[Document]) -> Result<Vec<String>> {
     if names.kinds.is_empty() {
         return Ok(vec![format!("{CRDS}: no kind of any plugin is there; run `cargo xtask codegen`")]);
     }
-    Ok(documents.iter().filter(|document| is_host_code(&document.path)).flat_map(|document| names.found(document)).collect())
+    Ok(documents
+        .iter()
+        .filter(|document| is_host_code(&document.path))
+        .flat_map(|document| names.found(document))
+        .collect())
 }
 
 /// Whether a file is code of the host, and no test.
@@ -30,7 +34,8 @@ pub fn is_host_code(path: &str) -> bool {
 /// `kind: X` below `names:` of each definition.
 fn kinds(documents: &[Document]) -> BTreeSet<String> {
     let definitions = documents.iter().filter(|document| document.path.starts_with(CRDS));
-    let names = definitions.flat_map(|document| document.text.lines()).filter_map(|line| line.strip_prefix("    kind: "));
+    let names =
+        definitions.flat_map(|document| document.text.lines()).filter_map(|line| line.strip_prefix("    kind: "));
     names.filter(|name| *name != HOSTS_OWN).map(ToString::to_string).collect()
 }
 

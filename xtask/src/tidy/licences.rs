@@ -11,7 +11,8 @@ const LIST: &str = "deny.toml";
 
 /// Complaints about the crates that `cargo metadata` lists.
 pub fn complaints(documents: &[Document], metadata: &Value) -> Result<Vec<String>> {
-    let list = documents.iter().find(|document| document.path == LIST).with_context(|| format!("there is no {LIST}"))?;
+    let list =
+        documents.iter().find(|document| document.path == LIST).with_context(|| format!("there is no {LIST}"))?;
     let allowed = allowed(&list.text);
     let packages = metadata["packages"].as_array().context("cargo metadata lists no packages")?;
     Ok(packages.iter().filter_map(|package| complaint(package, &allowed)).collect())
@@ -83,7 +84,8 @@ mod tests {
 
     use super::*;
 
-    const TEXT: &str = "[licenses]\nallow = [\n    \"MIT\",\n    # Why.\n    \"ISC\",\n    \"A WITH B\",\n]\nother = [\"GPL\"]\n";
+    const TEXT: &str =
+        "[licenses]\nallow = [\n    \"MIT\",\n    # Why.\n    \"ISC\",\n    \"A WITH B\",\n]\nother = [\"GPL\"]\n";
 
     #[test]
     fn terms_are_met_or_not() {

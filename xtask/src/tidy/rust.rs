@@ -7,11 +7,17 @@ const MAX_LINES: usize = 400;
 
 /// Complaints about all files of Rust.
 pub fn complaints(documents: &[Document]) -> Vec<String> {
-    documents.iter().filter(|document| document.is_rust()).flat_map(|document| [no_head(document), long(document)]).flatten().collect()
+    documents
+        .iter()
+        .filter(|document| document.is_rust())
+        .flat_map(|document| [no_head(document), long(document)])
+        .flatten()
+        .collect()
 }
 
 fn no_head(document: &Document) -> Option<String> {
-    (!document.text.starts_with("//! ")).then(|| format!("{}: the first line is no `//!` that says what it is", document.path))
+    (!document.text.starts_with("//! "))
+        .then(|| format!("{}: the first line is no `//!` that says what it is", document.path))
 }
 
 fn long(document: &Document) -> Option<String> {

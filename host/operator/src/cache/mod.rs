@@ -30,6 +30,13 @@ pub struct Change {
     pub after: Option<Arc<Entry>>,
 }
 
+impl Change {
+    /// Whether it changed a part of the object; coming and going changes every part.
+    pub fn differs_in(&self, part: fn(&Entry) -> &str) -> bool {
+        self.before.as_deref().map(part) != self.after.as_deref().map(part)
+    }
+}
+
 #[derive(Default)]
 struct Store {
     ready: bool,

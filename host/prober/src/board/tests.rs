@@ -176,7 +176,11 @@ proptest! {
 #[test]
 fn the_pace_is_the_shortest_interval_and_the_longest_timeout() {
     let (mut board, now) = (Board::default(), Instant::now());
-    let asks = |interval: u32, timeout: u32| Probe { interval: SECOND * interval, timeout: SECOND * timeout, ..probe(0, true) };
+    let asks = |interval: u32, timeout: u32| Probe {
+        interval: SECOND * interval,
+        timeout: SECOND * timeout,
+        ..probe(0, true)
+    };
     let inquiry = Inquiry::of(&probe(0, true));
     let started = board.declare(&owner(0), &[asks(10, 1)], now).started;
     assert_eq!(started.len(), 1);

@@ -79,7 +79,7 @@ async fn an_action_runs_once_however_often_it_is_declared() {
         stage.clock.advance(60 * SECOND).await;
     }
     assert_eq!((stage.stopped(), stage.node.count("admin_sequencerActive")), (1, 1));
-    assert_eq!(stage.wakes.take(), [stage.key.clone()]);
+    assert_eq!(stage.wakes.take(), std::slice::from_ref(&stage.key));
     assert_eq!(stage.executor.counters().done.get(), 1);
     // Forgotten when it is no longer declared, and then new.
     stage.executor.execute(&stage.key, vec![]);
@@ -203,11 +203,8 @@ async fn an_action_on_a_workload_goes_to_the_pod_it_names() {
     let sibling = Double::start().await;
     let target = pods_target();
     stage.places.pods(&target, &[("node-0", sibling.url()), ("node-1", stage.node.url())]);
-    let action = |id: &str, pod: Option<&str>| Action {
-        target: target.clone(),
-        pod: pod.map(str::to_owned),
-        ..stage.stop(id)
-    };
+    let action =
+        |id: &str, pod: Option<&str>| Action { target: target.clone(), pod: pod.map(str::to_owned), ..stage.stop(id) };
     assert!(stage.outcome(action("a", Some("node-1"))).await.is_ok());
     assert_eq!(stage.outcome(action("b", Some("node-7"))).await.unwrap_err(), "not sent: no pod node-7 is running");
     assert_eq!(stage.outcome(action("c", None)).await.unwrap_err(), "not sent: it names no pod");

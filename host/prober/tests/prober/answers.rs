@@ -43,10 +43,16 @@ async fn a_failure_is_told_with_its_reason() {
         (Fault::Text("<html>".into()), "not a JSON-RPC answer (at line 1, column 1)"),
         (Fault::Text(String::new()), "not a JSON-RPC answer (at line 1, column 0)"),
         (Fault::Text(r#"{"jsonrpc":"2.0","id":0}"#.into()), "not a JSON-RPC answer (at line 1, column 24)"),
-        (Fault::Text(r#"{"jsonrpc":"2.0","id":0,"result":1}"#.into()), "not a JSON-RPC answer: one answer to several calls"),
+        (
+            Fault::Text(r#"{"jsonrpc":"2.0","id":0,"result":1}"#.into()),
+            "not a JSON-RPC answer: one answer to several calls",
+        ),
         (Fault::Text("[]".into()), "not a JSON-RPC answer: first is not answered"),
         (Fault::Missing, "not a JSON-RPC answer: third is not answered"),
-        (Fault::Refused(-32600, "batches are off".into()), "the whole request was refused: error -32600: batches are off"),
+        (
+            Fault::Refused(-32600, "batches are off".into()),
+            "the whole request was refused: error -32600: batches are off",
+        ),
         (Fault::Huge(2 << 20), "the answer is larger than 1048576 bytes"),
         (Fault::Half, "the connection broke: "),
         (Fault::Close, "the connection broke: "),

@@ -87,12 +87,16 @@ async fn a_secret_url_never_leaves() {
     world.places.set(&target, Ok(vec![Endpoint { pod: String::new(), url: url.clone() }]));
 
     let mut seen = vec![];
-    for question in [Question::JsonRpc(vec![call("head", json!([]))]), Question::HttpGet, Question::Metrics(vec!["x".into()])] {
+    for question in
+        [Question::JsonRpc(vec![call("head", json!([]))]), Question::HttpGet, Question::Metrics(vec!["x".into()])]
+    {
         for fault in spoken(path) {
             let hangs = fault == Some(Fault::Hang);
             node.script([fault]);
             let before = node.seen().requests;
-            world.prober.declare(&owner("a"), &[Probe { target: target.clone(), question: question.clone(), ..probe("") }]);
+            world
+                .prober
+                .declare(&owner("a"), &[Probe { target: target.clone(), question: question.clone(), ..probe("") }]);
             if hangs {
                 node.until("the question", |seen| seen.requests > before).await;
                 world.clock.advance(10 * SECOND).await;
@@ -118,7 +122,11 @@ async fn a_secret_url_never_leaves() {
         assert_clean("an observation", &format!("{observation:?}"), host);
     }
     assert!(seen.iter().any(|observation| format!("{observation:?}").contains("[redacted]")), "something was cut out");
-    assert_clean("the URL itself", &format!("{url} {url:?} {:#?}", Endpoint { pod: String::new(), url: url.clone() }), Some(&port));
+    assert_clean(
+        "the URL itself",
+        &format!("{url} {url:?} {:#?}", Endpoint { pod: String::new(), url: url.clone() }),
+        Some(&port),
+    );
     let log = log.text();
     assert!(log.contains("the URL in secret ns/l1, key url") && log.contains("TRACE"), "something was logged: {log}");
     assert_clean("the log", &log, None);

@@ -48,7 +48,11 @@ async fn only_a_watched_value_wakes() {
         assert_eq!(world.wakes.take(), woken, "{value}");
         let fresh = format!(r#"[{{"result":{value}}}]"#);
         for key in [&watches, &ignores] {
-            assert_eq!(world.seen(key).answer.as_deref(), Ok(fresh.as_str()), "what it is shown is the newest all the same");
+            assert_eq!(
+                world.seen(key).answer.as_deref(),
+                Ok(fresh.as_str()),
+                "what it is shown is the newest all the same"
+            );
         }
     }
 }
@@ -124,13 +128,13 @@ async fn an_answer_is_stale_after_three_intervals_and_that_wakes() {
     assert!(!world.seen(&short).stale);
     world.clock.advance(SECOND).await;
     crate::world::until("the first wake", || world.wakes.count() == 1).await;
-    assert_eq!(world.wakes.take(), [short.clone()]);
+    assert_eq!(world.wakes.take(), std::slice::from_ref(&short));
     let stale = world.seen(&short);
     assert!(stale.stale && stale.answer.is_ok(), "it is shown, but not as current");
     assert!(!world.seen(&long).stale, "its intervals are longer");
     world.clock.advance(3 * SECOND).await;
     crate::world::until("the second wake", || world.wakes.count() == 1).await;
-    assert_eq!(world.wakes.take(), [long.clone()]);
+    assert_eq!(world.wakes.take(), std::slice::from_ref(&long));
     assert!(world.seen(&long).stale);
     node.heal();
     world.clock.advance(5 * SECOND).await;

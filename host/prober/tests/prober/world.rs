@@ -25,7 +25,8 @@ impl Places {
 
     /// Pods by name and URL.
     pub fn pods(&self, target: &Target, pods: &[(&str, String)]) {
-        let endpoint = |(pod, url): &(&str, String)| Endpoint { pod: (*pod).into(), url: EndpointUrl::plain(url).unwrap() };
+        let endpoint =
+            |(pod, url): &(&str, String)| Endpoint { pod: (*pod).into(), url: EndpointUrl::plain(url).unwrap() };
         self.set(target, Ok(pods.iter().map(endpoint).collect()));
     }
 }

@@ -1,6 +1,6 @@
 //! Accept B: the order of creation does not matter, and a missing reference heals when what it names appears.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use control_plane::{Event, Events};
 use serde_json::{Value, json};
@@ -72,6 +72,36 @@ fn an_object_made_before_what_it_needs_ends_up_like_one_made_after() {
     let (first, second) = (children(site, "order-a"), children(site, "order-b"));
     assert_eq!(first.len(), 3, "{first:?}");
     assert_eq!(first, second);
+}
+
+#[test]
+fn edits_in_quick_succession_are_not_lost() {
+    const OBJECTS: usize = 4;
+    const EDITS: usize = 60;
+    let site = &shared().site;
+    site.namespace("quick");
+    let name = |index: usize| format!("o{index}");
+    for index in 0..OBJECTS {
+        site.create(&hostile::object("quick", &name(index), "good"));
+    }
+    // Each edit may meet the operator's write of the status of the one before.
+    thread::scope(|scope| {
+        for index in 0..OBJECTS {
+            scope.spawn(move || {
+                for edit in 0..EDITS {
+                    let patch = json!({"spec": {"data": {"edit": edit.to_string()}}});
+                    site.merge(&hostile::path("quick", &name(index)), &patch);
+                }
+            });
+        }
+    });
+    let last = (EDITS - 1).to_string();
+    for index in 0..OBJECTS {
+        let child = paths::config_map("quick", &format!("{}-0", name(index)));
+        site.wait("the last edit to be applied", &child, MINUTE, |child| child["data"]["edit"] == last.as_str());
+        site.wait_ready(&hostile::path("quick", &name(index)), "True", "Ready");
+    }
+    println!("B: of {EDITS} edits in quick succession of each of {OBJECTS} objects the last one counted");
 }
 
 /// The ConfigMaps that the operator made in a namespace, without what differs from life to life.
