@@ -7,7 +7,7 @@ use std::fmt::Display;
 use crate::wire::{probes, types, workload};
 
 pub use crate::wire::probes::{
-    Action, Observation, Precondition, Probe, PodsTarget, Question, RpcCall, ServiceTarget, Target,
+    Action, Observation, PodsTarget, Precondition, Probe, Question, RpcCall, ServiceTarget, Target,
 };
 pub use crate::wire::types::{ConditionStatus, KindRef, ObjectRef, SecretKey};
 pub use crate::wire::workload::{Child, Facts, Finalized, GeneratedSecret, Policy, Readiness, Recipe};

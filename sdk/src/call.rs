@@ -40,10 +40,7 @@ impl<W: Workload> workload::Guest for WorkloadGuest<W> {
 ///
 /// # Errors
 /// As [`Workload::reconcile`].
-pub fn reconcile<W: Workload>(
-    cluster: &dyn Cluster,
-    input: workload::Request,
-) -> Result<workload::Response, Failure> {
+pub fn reconcile<W: Workload>(cluster: &dyn Cluster, input: workload::Request) -> Result<workload::Response, Failure> {
     let (cx, object) = open::<W>(cluster, input)?;
     Ok(W::reconcile(&cx, &object)?.into())
 }
@@ -89,7 +86,8 @@ impl<C: ExecutionClient> execution_client::Guest for ClientGuest<C> {
 /// # Errors
 /// As [`ExecutionClient::render`].
 pub fn render_client<C: ExecutionClient>(request: &str) -> Result<String, Failure> {
-    let request = serde_json::from_str(request).map_err(|e| Failure::other(format!("failed to read the request: {e}")))?;
+    let request =
+        serde_json::from_str(request).map_err(|e| Failure::other(format!("failed to read the request: {e}")))?;
     let fragment = C::render(&request)?;
     serde_json::to_string(&fragment).map_err(Failure::other)
 }

@@ -99,8 +99,9 @@ impl Context<'_> {
     /// What that plugin answers; `waiting` when it is not installed.
     pub fn render_client(&self, client: &str, request: &ClientRequest) -> Result<ClientFragment, Failure> {
         let answer = self.cluster.render_client(client, &to_json(request)?)?;
-        serde_json::from_str(&answer)
-            .map_err(|error| Failure::other(format!("execution client {client} gave an answer that does not parse: {error}")))
+        serde_json::from_str(&answer).map_err(|error| {
+            Failure::other(format!("execution client {client} gave an answer that does not parse: {error}"))
+        })
     }
 
     /// Writes a line to the host's log.

@@ -187,7 +187,7 @@ fn dress(object: &mut Value, policy: Policy, owner: &Owner, plugin: &PluginName)
     annotate(object, OWNER_ANNOTATION, &owner.key.to_string());
     annotate(object, POLICY_ANNOTATION, policy.as_str());
     if policy == Policy::Delete {
-        object["metadata"]["ownerReferences"] = json!([{
+        let reference = json!([{
             "apiVersion": owner.api_version,
             "kind": owner.key.kind.kind.as_ref(),
             "name": owner.key.name.as_ref(),
@@ -195,18 +195,27 @@ fn dress(object: &mut Value, policy: Policy, owner: &Owner, plugin: &PluginName)
             "controller": true,
             "blockOwnerDeletion": true,
         }]);
+        metadata_of(object).map(|metadata| metadata.insert("ownerReferences".into(), reference));
     }
     let hash = hash::of_json(object);
     annotate(object, DESIRED_ANNOTATION, &hash);
     hash
 }
 
+/// The metadata of an object that was found to have a name, and so has some.
+fn metadata_of(object: &mut Value) -> Option<&mut Map<String, Value>> {
+    object.get_mut("metadata")?.as_object_mut()
+}
+
 fn annotate(object: &mut Value, key: &str, value: &str) {
-    let annotations = &mut object["metadata"]["annotations"];
+    let Some(metadata) = metadata_of(object) else { return };
+    let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
     if !annotations.is_object() {
         *annotations = json!({});
     }
-    annotations[key] = value.into();
+    if let Some(annotations) = annotations.as_object_mut() {
+        annotations.insert(key.into(), value.into());
+    }
 }
 
 fn is_subdomain(name: &str) -> bool {

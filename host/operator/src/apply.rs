@@ -55,7 +55,9 @@ pub async fn apply(
         for step in wave {
             match step {
                 Step::Apply(index) => {
-                    writes.extend(desired.children.get(*index).map(|child| apply_child(cx, plugin, child, applied).boxed()));
+                    writes.extend(
+                        desired.children.get(*index).map(|child| apply_child(cx, plugin, child, applied).boxed()),
+                    );
                 }
                 Step::Prune { key, uid } => writes.push(prune(cx, key, uid).boxed()),
             }
@@ -65,12 +67,7 @@ pub async fn apply(
     Ok(())
 }
 
-async fn apply_child(
-    cx: &Context,
-    plugin: &PluginName,
-    child: &DesiredChild,
-    applied: &Applied,
-) -> Result<(), Fault> {
+async fn apply_child(cx: &Context, plugin: &PluginName, child: &DesiredChild, applied: &Applied) -> Result<(), Fault> {
     let api = api_of(cx, &child.gvk, &child.key.namespace)?;
     match server_side_apply(cx, &api, plugin, child, applied).await {
         Err(Refused::Immutable(why)) => {

@@ -231,7 +231,7 @@ impl Hub {
     /// Queue lengths by kind, for metrics.
     pub fn depths(&self) -> Vec<(GroupKind, usize)> {
         let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
-        queues.iter().map(|(kind, (queue, _))| (kind.clone(), queue.len())).collect()
+        queues.iter().map(|(kind, (queue, _))| (kind.clone(), queue.depth())).collect()
     }
 }
 

@@ -97,7 +97,7 @@ impl Queue {
     }
 
     /// Objects in line, for metrics.
-    pub fn len(&self) -> usize {
+    pub fn depth(&self) -> usize {
         self.lock().line.len()
     }
 
@@ -165,7 +165,7 @@ mod tests {
         let at_work = queue.next().await;
         queue.add(key("a"));
         queue.add(key("a"));
-        assert_eq!(queue.len(), 0, "never twice at work");
+        assert_eq!(queue.depth(), 0, "never twice at work");
         queue.done(at_work, Requeue::Await, 0.0);
         let again = queue.next().await;
         queue.done(again, Requeue::Await, 0.0);

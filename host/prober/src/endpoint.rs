@@ -5,7 +5,6 @@ use opstack_core::probe::{SecretKey, Target};
 use reqwest::Url;
 use std::borrow::Cow;
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 /// Finds the endpoints of a target, now. The operator implements it from its caches.
@@ -34,9 +33,6 @@ pub enum InvalidUrl {
     /// Neither `http` nor `https`.
     #[error("only http and https URLs can be asked")]
     Scheme,
-    /// No name or address of a host, or a path that doesn't begin with a slash.
-    #[error("a host is a name or an address, and a path begins with a slash")]
-    Parts,
 }
 
 /// An `http` or `https` URL that can be shown, because showing it leaves out what may be secret.
@@ -64,22 +60,6 @@ impl EndpointUrl {
         let url = parse(text)?;
         let shown = url.origin().ascii_serialization().into();
         Ok(Self { url, shown, telltales: Arc::default() })
-    }
-
-    /// Something inside the cluster. Neither host nor path can make another host of it.
-    ///
-    /// # Errors
-    /// [`InvalidUrl`].
-    pub fn inside(host: &str, port: u16, path: &str) -> Result<Self, InvalidUrl> {
-        let bare = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':'));
-        if !bare || !path.starts_with('/') {
-            return Err(InvalidUrl::Parts);
-        }
-        match host.parse::<Ipv6Addr>() {
-            Ok(address) => Self::plain(&format!("http://[{address}]:{port}{path}")),
-            Err(_) if host.contains(':') => Err(InvalidUrl::Parts),
-            Err(_) => Self::plain(&format!("http://{host}:{port}{path}")),
-        }
     }
 
     /// A URL read from a Secret. Shown as the name of the key; what it is asked for is searched for pieces of the URL.
@@ -198,22 +178,6 @@ mod tests {
             ("secret-host/key", InvalidUrl::Malformed("relative URL without a base".into())),
         ] {
             assert_eq!(EndpointUrl::plain(text).unwrap_err(), wanted);
-        }
-    }
-
-    #[test]
-    fn parts_from_a_plugin_lead_to_no_other_host() {
-        let url = |host, path| EndpointUrl::inside(host, 9545, path).map(|url| url.url().to_string());
-        assert_eq!(
-            url("node.ns.svc.cluster.local", "/a?b=c"),
-            Ok("http://node.ns.svc.cluster.local:9545/a?b=c".into())
-        );
-        assert_eq!(url("fd00::1", "/"), Ok("http://[fd00::1]:9545/".into()));
-        assert_eq!(url("node", "//evil.example/@x"), Ok("http://node:9545//evil.example/@x".into()));
-        for (host, path) in
-            [("node", ""), ("node", "@evil.example/"), ("evil.example/", "/"), ("a@b", "/"), ("a:1", "/")]
-        {
-            assert_eq!(url(host, path), Err(InvalidUrl::Parts), "{host} {path}");
         }
     }
 

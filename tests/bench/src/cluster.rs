@@ -44,7 +44,7 @@ impl Cluster {
 
 /// Sends a request with a JSON body.
 pub async fn send(client: &Client, method: &str, path: &str, kind: &str, body: &Value) -> anyhow::Result<Value> {
-    let request = kube::core::http::Request::builder()
+    let request = http::Request::builder()
         .method(method)
         .uri(path)
         .header("content-type", kind)

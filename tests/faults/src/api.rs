@@ -33,26 +33,26 @@ impl Api {
         Ok(Self { client: client(plane)?, base: plane.url(), token: plane.token().into(), runtime })
     }
 
-    /// Applies an object on the server's side without keeping it. Gives the reason why not, if it is refused.
-    pub fn dry_apply(&self, path: &str, object: &Value) -> Result<Result<(), String>> {
+    /// Applies an object on the server's side without keeping it. Gives what it would be, or why it is refused.
+    pub fn dry_apply(&self, path: &str, object: &Value) -> Result<Result<Value, String>> {
         let request = self.client.patch(format!("{}{path}?dryRun=All&fieldManager=faults&force=true", self.base));
         // JSON is YAML.
         self.dry(request.header(header::CONTENT_TYPE, "application/apply-patch+yaml"), object)
     }
 
-    /// Creates an object without keeping it. Gives the reason why not, if it is refused.
-    pub fn dry_create(&self, path: &str, object: &Value) -> Result<Result<(), String>> {
+    /// Creates an object without keeping it. Gives what it would be, or why it is refused.
+    pub fn dry_create(&self, path: &str, object: &Value) -> Result<Result<Value, String>> {
         let request = self.client.post(format!("{}{path}?dryRun=All", self.base));
         self.dry(request.header(header::CONTENT_TYPE, "application/json"), object)
     }
 
-    fn dry(&self, request: reqwest::RequestBuilder, object: &Value) -> Result<Result<(), String>> {
+    fn dry(&self, request: reqwest::RequestBuilder, object: &Value) -> Result<Result<Value, String>> {
         let request = request.bearer_auth(&self.token).timeout(Duration::from_secs(60)).body(object.to_string());
         let answer = async {
             let answer = request.send().await?;
             Ok::<_, reqwest::Error>((answer.status(), answer.text().await?))
         };
         let (status, text) = self.runtime.block_on(answer)?;
-        Ok(if status.is_success() { Ok(()) } else { Err(format!("{status}: {text}")) })
+        Ok(if status.is_success() { Ok(serde_json::from_str(&text)?) } else { Err(format!("{status}: {text}")) })
     }
 }

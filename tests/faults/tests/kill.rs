@@ -42,7 +42,11 @@ fn killed_at(lab: &mut Lab, life: &Life, at: usize, moment: Moment, number: usiz
         _ => Fault::None,
     });
     subject.take(Step::ALL[at]);
-    until("the operator to be killed", MINUTE, || if lab.operator().is_running() { Err(String::new()) } else { Ok(()) });
+    until(
+        "the operator to be killed",
+        MINUTE,
+        || if lab.operator().is_running() { Err(String::new()) } else { Ok(()) },
+    );
     let secrets = subject.secrets();
     lab.restart()?;
     let subject = lab.known(&namespace);

@@ -45,7 +45,8 @@ impl Pair {
         let object = |kind: &str, version: &str, metadata: Value| json!({"apiVersion": version, "kind": kind, "metadata": metadata});
         self.site.create(&object("ServiceAccount", "v1", json!({"name": name, "namespace": "opstack-system"})));
         let mut binding = object("ClusterRoleBinding", "rbac.authorization.k8s.io/v1", json!({"name": name}));
-        binding["roleRef"] = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"});
+        binding["roleRef"] =
+            json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"});
         binding["subjects"] = json!([{"kind": "ServiceAccount", "name": name, "namespace": "opstack-system"}]);
         self.site.create(&binding);
         let kubeconfig = self.site.plane.service_account_kubeconfig("opstack-system", name)?;
@@ -105,14 +106,21 @@ impl Pair {
             });
             let outcome = test();
             stop.store(true, Ordering::Relaxed);
-            Ok::<_, anyhow::Error>((outcome?, changes.join().map_err(|_| anyhow::anyhow!("the stream of changes failed"))?))
+            Ok::<_, anyhow::Error>((
+                outcome?,
+                changes.join().map_err(|_| anyhow::anyhow!("the stream of changes failed"))?,
+            ))
         });
         let (outcome, last) = outcome?;
         until("the last change", MINUTE, || {
             let state = subject.state();
             let maps = state.names("ConfigMap").len();
             let is_last = state.object("ConfigMap")["data"]["key"] == last.to_string();
-            if is_last && maps == (1 + last % 3) as usize { Ok(()) } else { Err(format!("{state}{}", self.site.log_tail())) }
+            if is_last && maps == (1 + last % 3) as usize {
+                Ok(())
+            } else {
+                Err(format!("{state}{}", self.site.log_tail()))
+            }
         });
         println!("{last} changes came through");
         Ok(outcome)

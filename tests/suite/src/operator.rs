@@ -13,7 +13,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{MINUTE, Site, until};
+use crate::{MINUTE, Site, plugins, until};
 
 /// A running `opstack run`. Dropping it kills it; it does not outlive the test's process in any case.
 pub struct Operator {
@@ -38,7 +38,7 @@ impl Operator {
 
     /// Waits until it serves its kinds.
     pub fn wait_ready(&self) {
-        until("the operator to be ready", MINUTE, || match self.get("/readyz") {
+        until("the operator to be ready", 5 * MINUTE, || match self.get("/readyz") {
             Ok((200, _)) => Ok(()),
             answer => Err(format!("{answer:?}; its log:\n{}", tail(&self.log))),
         });
@@ -55,7 +55,7 @@ impl Operator {
         let mut command = Command::new(program());
         command
             .args(["run", "--listen=127.0.0.1:0", "--lease-duration=5", "--log-filter=info,opstack_operator=debug"])
-            .arg(format!("--cache-dir={}", site.directory().join("compiled").display()))
+            .arg(format!("--cache-dir={}", plugins::root().join("target/compiled").display()))
             .args(arguments)
             .env("KUBECONFIG", kubeconfig)
             .env("NO_COLOR", "1")
@@ -164,7 +164,7 @@ impl Drop for Operator {
 }
 
 /// The program, built beside the tests.
-pub(crate) fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     let tests = env::current_exe().expect("a running program");
     let candidates = tests.ancestors().skip(1).take(2).map(|directory| directory.join("opstack"));
     let found = candidates.into_iter().find(|path| path.is_file());

@@ -67,6 +67,9 @@ mod tests {
         };
         assert_eq!(at("v1", "ConfigMap", Some("a")), config_map("a", "x"));
         assert_eq!(at("optimism.io/v1alpha1", "Plugin", None), plugin("x"));
-        assert_eq!(at("networking.k8s.io/v1", "NetworkPolicy", Some("a")), "/apis/networking.k8s.io/v1/namespaces/a/networkpolicies/x");
+        assert_eq!(
+            at("networking.k8s.io/v1", "NetworkPolicy", Some("a")),
+            "/apis/networking.k8s.io/v1/namespaces/a/networkpolicies/x"
+        );
     }
 }

@@ -135,13 +135,7 @@ impl Site {
 
     /// Waits until an object satisfies a condition; gives it, and how long it took.
     #[track_caller]
-    pub fn wait(
-        &self,
-        what: &str,
-        path: &str,
-        within: Duration,
-        is_so: impl Fn(&Value) -> bool,
-    ) -> (Value, Duration) {
+    pub fn wait(&self, what: &str, path: &str, within: Duration, is_so: impl Fn(&Value) -> bool) -> (Value, Duration) {
         until(what, within, || match self.get(path) {
             Some(object) if is_so(&object) => Ok(object),
             Some(object) => Err(format!("{}\nthe operator's log:\n{}", shown(&object), self.log_tail())),

@@ -116,7 +116,10 @@ fn costs_nothing(what: &str, audit: &AuditLog, mark: Mark) {
     let count = |verb: &str| all.by_verb(verb).len();
     println!(
         "C: {what}: {} writes, {} reads of objects, {} lists, {} watches",
-        writes.len(), gets.len(), count("list"), count("watch")
+        writes.len(),
+        gets.len(),
+        count("list"),
+        count("watch")
     );
     assert!(writes.is_empty(), "{what} wrote:\n{writes}");
     assert!(gets.is_empty(), "{what} read single objects:\n{gets}");

@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use control_plane::AuditLevel;
+use control_plane::{AuditLevel, Events};
 use serde_json::{Value, json};
 use suite::{MINUTE, Operator, Site, audit, condition, hostile, paths, plugins};
 
@@ -47,9 +47,9 @@ fn deliver(shared: &Shared, module: &[u8]) {
 /// Waits until the guest's `Plugin` says whether what it asks for is loaded.
 fn serves(shared: &Shared, loaded: &str, reason: &str) -> Value {
     let what = format!("Loaded={loaded} for {reason}");
-    let (plugin, _) = shared.site.wait(&what, &paths::plugin("hostile"), MINUTE, |plugin| {
-        condition::is(plugin, "Loaded", loaded, reason)
-    });
+    let (plugin, _) = shared
+        .site
+        .wait(&what, &paths::plugin("hostile"), MINUTE, |plugin| condition::is(plugin, "Loaded", loaded, reason));
     plugin
 }
 
@@ -83,7 +83,10 @@ fn another_version_renders_its_objects_anew_without_a_restart() {
         let texts = texts(shared, "swap");
         if texts == vec![OTHER_TEXT; COUNT] { Ok(()) } else { Err(format!("{texts:?}\n{}", shared.site.log_tail())) }
     });
-    println!("E: {COUNT} objects were rendered by the other version {} ms after its delivery", begun.elapsed().as_millis());
+    println!(
+        "E: {COUNT} objects were rendered by the other version {} ms after its delivery",
+        begun.elapsed().as_millis()
+    );
     assert!(shared.operator.is_running());
     assert_eq!(texts(shared, "swap").len(), COUNT);
 }
@@ -203,17 +206,17 @@ fn a_plugin_added_to_a_running_operator_adds_its_kind() {
         status => Err(format!("{status}\n{}", site.log_tail())),
     });
     let served = begun.elapsed();
+    let mark = site.audit.mark().expect("a mark");
     site.create(&json!({
         "apiVersion": "example.io/v1", "kind": "Hello", "metadata": {"name": "world", "namespace": "added"},
         "spec": {"message": "Hello, world"},
     }));
-    let deployments = "/apis/apps/v1/namespaces/added/deployments";
-    suite::until("the kind's objects to be reconciled", MINUTE, || match site.list(deployments).len() {
-        1 => Ok(()),
-        _ => Err(site.log_tail()),
-    });
-    println!("F: a new kind was served {} ms after its ConfigMap, its first object after {} ms, by the same process {process}",
-        served.as_millis(), begun.elapsed().as_millis());
+    let of = |events: &Events, resource: &str| events.successes().by_resource(resource).in_namespace("added").writes();
+    let events = site.audit.wait_for(mark, MINUTE, |events| !of(events, "deployments").is_empty());
+    let events = events.expect("the kind's object is reconciled");
+    let took = audit::between(&of(&events, "hellos")[0], &of(&events, "deployments")[0]);
+    println!("F: a new kind was served {} ms after its ConfigMap, by the same process {process}", served.as_millis());
+    println!("F: its first object had its Deployment after {} ms", took.as_millis());
     assert!(shared.operator.is_running());
 }
 

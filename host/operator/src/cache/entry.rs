@@ -25,6 +25,9 @@ impl Keep {
     }
 }
 
+/// Names and values that selectors compare.
+pub type Selectable = Box<[(Box<str>, Box<str>)]>;
+
 /// One object, as much of it as is needed.
 #[derive(Debug)]
 pub struct Entry {
@@ -35,7 +38,7 @@ pub struct Entry {
     /// What planning needs.
     pub live: Arc<Live>,
     /// What selectors can ask for; only with a body.
-    pub labels: Option<Box<[(Box<str>, Box<str>)]>>,
+    pub labels: Option<Selectable>,
     /// JSON text without managed fields; of a Secret, its facts.
     pub body: Option<Arc<str>>,
     /// Changes with anything but what the host itself writes into a status.
@@ -115,7 +118,7 @@ impl Entry {
 }
 
 /// What selectors can ask for: labels, and string fields of the spec at most two names deep.
-fn selectable(object: &Value) -> Box<[(Box<str>, Box<str>)]> {
+fn selectable(object: &Value) -> Selectable {
     let fields = |value: &Value| -> Vec<(String, Value)> {
         value.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
     };

@@ -60,7 +60,9 @@ fn a_blocked_deletion_says_why_and_goes_on_when_it_may() {
 fn children_go_with_their_object_and_others_stay() {
     let site = &shared().site;
     good("leaving", "good", &json!({"count": 3}));
-    site.create(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine", "namespace": "leaving"}}));
+    site.create(
+        &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine", "namespace": "leaving"}}),
+    );
     site.delete(&hostile::path("leaving", "x"));
     site.wait_gone(&hostile::path("leaving", "x"));
     for index in 0..3 {

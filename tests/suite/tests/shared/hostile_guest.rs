@@ -150,8 +150,7 @@ fn a_taken_name_heals_when_it_is_free() {
     let message = condition::message(&stalled, "Ready");
     assert!(message.contains("taken/wanted-0") && message.contains("not made by this operator"), "{message}");
     site.delete(&paths::config_map("taken", "wanted-0"));
-    let (_, took) = site.wait("the name to be used", &path, MINUTE, |object| {
-        condition::is(object, "Ready", "True", "Ready")
-    });
+    let (_, took) =
+        site.wait("the name to be used", &path, MINUTE, |object| condition::is(object, "Ready", "True", "Ready"));
     println!("G: a taken name was used {} ms after it was free", took.as_millis());
 }

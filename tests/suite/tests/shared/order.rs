@@ -53,9 +53,7 @@ fn written(events: &Events, name: &str, verb: &str) -> Option<Event> {
 fn an_object_made_before_what_it_needs_ends_up_like_one_made_after() {
     let site = &shared().site;
     let spec = json!({"target": "wanted", "count": 3, "data": {"a": "1", "b": "2"}});
-    let wanted = |namespace: &str| {
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "wanted", "namespace": namespace}})
-    };
+    let wanted = |namespace: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "wanted", "namespace": namespace}});
     for (namespace, user_first) in [("order-a", true), ("order-b", false)] {
         site.namespace(namespace);
         let user = hostile::with(namespace, "user", "need", &spec);
@@ -108,8 +106,11 @@ fn edits_in_quick_succession_are_not_lost() {
 fn children(site: &Site, namespace: &str) -> Vec<Value> {
     let mut children = site.list(&paths::config_maps(namespace));
     children.retain(|child| !child["metadata"]["ownerReferences"].is_null());
-    children.iter().map(|child| {
-        let metadata = &child["metadata"];
-        json!({"name": metadata["name"], "labels": metadata["labels"], "data": child["data"]})
-    }).collect()
+    children
+        .iter()
+        .map(|child| {
+            let metadata = &child["metadata"];
+            json!({"name": metadata["name"], "labels": metadata["labels"], "data": child["data"]})
+        })
+        .collect()
 }

@@ -70,13 +70,16 @@ fn a_foreign_managers_fields_survive() {
     let site = &shared().site;
     good("foreign");
     let path = paths::config_map("foreign", "x-0");
-    site.apply_as("somebody", &json!({
-        "apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": {
-            "name": "x-0", "namespace": "foreign", "labels": {"team": "blue"}, "annotations": {"note": "hands off"},
-        },
-        "data": {"theirs": "stays"},
-    }));
+    site.apply_as(
+        "somebody",
+        &json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {
+                "name": "x-0", "namespace": "foreign", "labels": {"team": "blue"}, "annotations": {"note": "hands off"},
+            },
+            "data": {"theirs": "stays"},
+        }),
+    );
     // A new render, a repair, and a restart of the child's life would each be an occasion to lose them.
     site.merge(&hostile::path("foreign", "x"), &json!({"spec": {"data": {"k": "v2"}}}));
     let (child, _) = site.wait("the new value", &path, MINUTE, |child| child["data"]["k"] == "v2");
@@ -124,7 +127,8 @@ fn children_that_are_no_longer_rendered_are_pruned() {
         site.wait_gone(&paths::config_map("prune", name));
     }
     site.wait_ready(&hostile::path("prune", "x"), "True", "Ready");
-    let deletes = audit::writes(&site.audit.events_since(mark).expect("events")).in_namespace("prune").by_verb("delete");
+    let deletes =
+        audit::writes(&site.audit.events_since(mark).expect("events")).in_namespace("prune").by_verb("delete");
     println!("D: pruned by {} deletions", deletes.len());
     assert_eq!(deletes.len(), 2, "{deletes}");
     for name in ["x-0", "x-3"] {

@@ -1,0 +1,169 @@
+//! The plugins behind the engine, and a world in which what the examples refer to is there. No cluster.
+
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+
+use anyhow::{Context as _, Result};
+use opstack_core::{
+    answer::{Answer, Children, Facts as ClusterFacts, Failure, Policy, Request},
+    ids::{Gvk, ObjectKey},
+    policy::{self, Owner},
+};
+use opstack_engine::{Engine, EngineConfig};
+use opstack_operator::{
+    cache::{Cache, Entry, Keep, facts::Facts},
+    cli::offline,
+    lookups::Lookups,
+    plugins::{Registry, Serving, loader},
+};
+use serde::Deserialize as _;
+use serde_json::{Value, json};
+
+/// Namespace of the objects that are rendered.
+pub const NAMESPACE: &str = "here";
+
+/// What a spec led to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The plugin says what is wrong or missing.
+    Refused(String),
+    /// Objects that the host would apply.
+    Rendered(Vec<Value>),
+}
+
+/// The plugins, and what they can look up.
+pub struct Renderer {
+    registry: Arc<Registry>,
+    cache: Arc<Cache>,
+    facts: Arc<ClusterFacts>,
+}
+
+impl Renderer {
+    /// Loads what is in a directory. Tells what is not there or can't be loaded: it is not for this crate to judge that.
+    pub fn load(directory: &Path, names: &[&str]) -> Result<Self> {
+        let engine = Engine::new(EngineConfig { cache_dir: offline::cache_dir(), ..EngineConfig::default() })?;
+        let registry = Registry::default();
+        for name in names {
+            let path = directory.join(format!("{name}.wasm"));
+            let loaded = fs::read(&path)
+                .map_err(anyhow::Error::from)
+                .and_then(|bytes| loader::trusted(&engine, &bytes).map_err(anyhow::Error::from));
+            match loaded {
+                Ok(serving) => _ = registry.insert(serving),
+                Err(error) => println!("skipped: {}: {error:#}", path.display()),
+            }
+        }
+        let facts = ClusterFacts {
+            cluster_domain: "cluster.local".into(),
+            operator_namespace: "opstack-system".into(),
+            host_version: "0.1.0".into(),
+            api_groups: vec![],
+            host_image: "opstack:0.1.0".into(),
+        };
+        Ok(Self { registry: Arc::new(registry), cache: Arc::default(), facts: Arc::new(facts) })
+    }
+
+    /// Plugins that serve a kind.
+    pub fn workloads(&self) -> Vec<Arc<Serving>> {
+        self.registry.all().into_iter().filter(|serving| serving.kind().is_some()).collect()
+    }
+
+    /// Puts an object into the world.
+    pub fn know(&self, object: &Value) {
+        let key = key_of(object);
+        let keep = Keep { body: true, status: true };
+        self.cache.put(Entry::of(&key.kind, object.clone(), keep, &Facts::offline()));
+    }
+
+    /// Renders an object, and checks all that can be checked without a cluster.
+    ///
+    /// # Errors
+    /// What is wrong with the plugin.
+    pub fn render(&self, serving: &Arc<Serving>, object: &Value) -> Result<Outcome, String> {
+        let key = key_of(object);
+        let lookups = Lookups::new(serving.clone(), self.cache.clone(), self.registry.clone(), key.clone());
+        let request = Request {
+            object: object.to_string().into(),
+            children: vec![],
+            observations: vec![],
+            outcomes: vec![],
+            facts: self.facts.clone(),
+            configuration: serving.configuration.clone(),
+        };
+        match serving.plugin.reconcile(Box::new(lookups), &request) {
+            Err(fault) => Err(format!("{}: {}", fault.reason, fault.message)),
+            Ok(Err(failure)) => explained(failure).map(Outcome::Refused),
+            Ok(Ok(answer)) => checked(serving, &key, object, answer),
+        }
+    }
+}
+
+/// Which object a document is.
+pub fn key_of(object: &Value) -> ObjectKey {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let gvk = Gvk::from_api_version(&text(&object["apiVersion"]), &text(&object["kind"]));
+    let metadata = &object["metadata"];
+    ObjectKey::new(gvk.group_kind, &text(&metadata["namespace"]), &text(&metadata["name"]))
+}
+
+/// A failure has to tell a person where to look.
+fn explained(failure: Failure) -> Result<String, String> {
+    let clear = |message: &str| message.trim().len() >= 3;
+    match failure {
+        Failure::Waiting(what) if clear(&what) => Ok(format!("waiting for {what}")),
+        Failure::Other(why) if clear(&why) => Ok(why),
+        Failure::Invalid(errors) => {
+            let vague = errors.iter().find(|error| error.path.is_empty() || !clear(&error.message));
+            match vague {
+                None if errors.is_empty() => Err("Vague: an invalid spec without an error".into()),
+                None => Ok(errors.iter().map(|e| format!("{}: {}", e.path, e.message)).collect::<Vec<_>>().join("; ")),
+                Some(error) => Err(format!("Vague: {error:?}")),
+            }
+        }
+        vague => Err(format!("Vague: {vague:?}")),
+    }
+}
+
+fn checked(serving: &Serving, key: &ObjectKey, object: &Value, answer: Answer) -> Result<Outcome, String> {
+    let fault = |fault: opstack_core::blame::Fault| format!("{}: {}", fault.reason, fault.message);
+    policy::check_methods(&answer, &serving.grants).map_err(fault)?;
+    if !(answer.status.is_object() || answer.status.is_null()) {
+        return Err(format!("Status: it is no object: {}", answer.status));
+    }
+    let vague = answer.conditions.iter().find(|c| c.name.is_empty() || c.reason.is_empty());
+    if let Some(condition) = vague {
+        return Err(format!("Condition: {condition:?}"));
+    }
+    let resources = match &answer.children {
+        Children::Apply(resources) => resources,
+        Children::Keep(why) if why.trim().len() >= 3 => return Ok(Outcome::Refused(why.clone())),
+        Children::Keep(_) => return Err("Vague: children are kept without a reason".into()),
+    };
+    let kinds: BTreeMap<Gvk, bool> =
+        serving.manifest().into_iter().flat_map(|m| &m.owns).map(|kind| (kind.clone(), true)).collect();
+    let api_version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
+    let owner = Owner { key: key.clone(), uid: "00000000-0000-0000-0000-000000000001".into(), api_version };
+    let desired = policy::check(resources, &owner, &serving.name, &serving.grants, &kinds).map_err(fault)?;
+    let made = desired.children.into_iter().filter(|child| child.policy != Policy::Patch).map(|child| child.object);
+    // Values are the host's; names and keys are the plugin's.
+    let secrets = answer.secrets.iter().map(|secret| {
+        let data: BTreeMap<_, _> = secret.entries.iter().map(|(key, _)| (key, "00".repeat(32))).collect();
+        let labels: BTreeMap<_, _> = secret.labels.iter().cloned().collect();
+        json!({"apiVersion": "v1", "kind": "Secret", "stringData": data,
+            "metadata": {"name": secret.name, "namespace": secret.namespace, "labels": labels}})
+    });
+    Ok(Outcome::Rendered(made.chain(secrets).collect()))
+}
+
+/// The documents of a file with YAML, put into a namespace where they name none.
+pub fn documents(path: &Path) -> Result<Vec<Value>> {
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let mut documents = Vec::new();
+    for document in serde_norway::Deserializer::from_str(&text) {
+        let mut document = Value::deserialize(document).with_context(|| path.display().to_string())?;
+        if document["metadata"]["namespace"].is_null() {
+            document["metadata"]["namespace"] = NAMESPACE.into();
+        }
+        documents.push(document);
+    }
+    Ok(documents)
+}
