@@ -3,7 +3,7 @@
 //! A plugin is a pure function from a custom resource to Kubernetes objects. Implement [`Workload`] for a kind,
 //! or [`ExecutionClient`] for an execution client, and register it:
 //!
-//! ```ignore
+//! ```text
 //! opstack_sdk::register_workload!(Hello);
 //! ```
 //!
