@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::{
+    kubernetes::Pending,
     plugins,
     run::{self, say},
     workspace,
@@ -31,9 +32,12 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(120);
 /// Nothing has changed for so many looks: it is as far as it gets.
 const QUIET_LOOKS: usize = 6;
 
-/// Runs it; `keep` leaves everything up until the process is told to end.
-pub fn demo(keep: bool) -> Result<()> {
-    let site = run::step("start a control plane", Site::start)?;
+/// Runs it after what `build` does; `keep` leaves everything up until the process is told to end.
+pub fn demo(keep: bool, build: impl FnOnce() -> Result<()>) -> Result<()> {
+    let kubernetes = Pending::start()?;
+    build()?;
+    let programs = run::step("Kubernetes", || kubernetes.wait())?;
+    let site = run::step("start a control plane", || Site::start(&programs))?;
     run::step("install Plugin", || site.install_own_kind())?;
     run::step("start the operator", || site.start_operator())?;
     run::step("load the plugins from ConfigMaps", || load_plugins(&site))?;

@@ -5,6 +5,7 @@
 mod bench;
 mod codegen;
 mod demo;
+mod kubernetes;
 mod plugins;
 mod run;
 mod test;
@@ -60,7 +61,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Build => plugins::build_all(),
-        Command::Demo { keep, no_build } => build_unless(no_build).and_then(|()| demo::demo(keep)),
+        Command::Demo { keep, no_build } => demo::demo(keep, || build_unless(no_build)),
         Command::Test => return test::test(),
         Command::Tidy => tidy::tidy(),
         Command::Bench => plugins::build_plugins().and_then(|()| bench::bench()),

@@ -9,14 +9,14 @@ use std::{
     env,
     io::{BufRead as _, BufReader},
     process::{Command, ExitCode, Stdio},
-    thread,
 };
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use control_plane::Programs;
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
-    codegen, plugins,
+    codegen,
+    kubernetes::Pending,
+    plugins,
     run::{self, say},
     tidy, workspace,
 };
@@ -35,16 +35,14 @@ pub fn test() -> ExitCode {
 fn all(report: &mut Report) -> Result<()> {
     report.step("format", format);
     report.step("tidy", tidy::tidy);
-    // Compilers of Go and of Rust leave each other room: both wait for single long units at times.
-    let programs = thread::spawn(ensure_programs);
+    let kubernetes = begin_kubernetes();
     report.needed("WebAssembly", plugins::build_all)?;
     report
         .needed("build", || run::run(run::cargo(workspace::root()).args(["build", "--workspace", "--all-targets"])))?;
     report.step("lint", lint);
     report.step("generated files", || codegen::codegen(codegen::Mode::Check));
     report.step("plugins are valid", validate);
-    let programs = programs.join().map_err(|_| anyhow!("the build of Kubernetes panicked"));
-    report.step("Kubernetes", || programs?);
+    report.step("Kubernetes", || kubernetes?.map_or(Ok(()), |pending| pending.wait().map(drop)));
     let root = workspace::root();
     report.tests("tests", run::cargo(root).args(["test", "--workspace", "--no-fail-fast", "--", "--show-output"]));
     let example = root.join("examples/hello-plugin");
@@ -79,12 +77,12 @@ fn validate() -> Result<()> {
 }
 
 /// A cluster that the environment names makes our own needless.
-fn ensure_programs() -> Result<()> {
+fn begin_kubernetes() -> Result<Option<Pending>> {
     let named = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
     if ["OPSTACK_TEST_KUBECONFIG", "KUBECONFIG"].into_iter().any(named) {
-        return Ok(());
+        return Ok(None);
     }
-    Programs::find().map(drop)
+    Pending::start().map(Some)
 }
 
 /// What came of the steps.

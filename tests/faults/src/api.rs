@@ -53,6 +53,8 @@ impl Api {
             Ok::<_, reqwest::Error>((answer.status(), answer.text().await?))
         };
         let (status, text) = self.runtime.block_on(answer)?;
-        Ok(if status.is_success() { Ok(serde_json::from_str(&text)?) } else { Err(format!("{status}: {text}")) })
+        let answer: Value = serde_json::from_str(&text).with_context(|| format!("{status}: {text}"))?;
+        let why = || format!("{}: {}", status.as_u16(), answer["message"].as_str().unwrap_or(&text));
+        Ok(if status.is_success() { Ok(answer) } else { Err(why()) })
     }
 }

@@ -115,7 +115,7 @@ fn nested(depth: usize) -> Value {
     (0..depth).fold(json!("deep"), |inner, level| if level % 2 == 0 { json!({"a": inner}) } else { json!([inner]) })
 }
 
-/// The document with up to four changes.
+/// The document with up to three changes.
 pub fn mutated(base: BoxedStrategy<Value>) -> BoxedStrategy<Value> {
     let mutation = prop_oneof![
         2 => Just(Mutation::Remove),
@@ -123,7 +123,7 @@ pub fn mutated(base: BoxedStrategy<Value>) -> BoxedStrategy<Value> {
         1 => any::<Index>().prop_map(Mutation::Copy),
         1 => odd_values().prop_map(Mutation::Add),
     ];
-    let mutations = vec((any::<Index>(), mutation), 1..=4);
+    let mutations = vec((any::<Index>(), mutation), 1..=3);
     (base, mutations)
         .prop_map(|(mut document, mutations)| {
             for (place, mutation) in mutations {

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use opstack_core::{
-    answer::{Answer, Children, Facts as ClusterFacts, Failure, Policy, Request},
+    answer::{Answer, Children, Facts as ClusterFacts, Failure, GeneratedSecret, Policy, Request},
     ids::{Gvk, ObjectKey},
     policy::{self, Owner},
 };
@@ -26,8 +26,17 @@ pub const NAMESPACE: &str = "here";
 pub enum Outcome {
     /// The plugin says what is wrong or missing.
     Refused(String),
-    /// Objects that the host would apply.
-    Rendered(Vec<Value>),
+    /// What the host would apply.
+    Rendered(Rendered),
+}
+
+/// What the host would apply.
+#[derive(Debug)]
+pub struct Rendered {
+    /// Children with the host's marks, and generated Secrets.
+    pub objects: Vec<Value>,
+    /// What the plugin says of itself.
+    pub status: Value,
 }
 
 /// The plugins, and what they can look up.
@@ -74,6 +83,23 @@ impl Renderer {
         self.cache.put(Entry::of(&key.kind, object.clone(), keep, &Facts::offline()));
     }
 
+    /// Puts into the world what the objects lead to. They refer to each other, so it is done again and again.
+    pub fn settle(&self, objects: &[Value]) -> Result<()> {
+        for _ in 0..4 {
+            for object in objects {
+                let Some(serving) = self.registry.workload(&key_of(object).kind) else { continue };
+                let outcome = self.render(&serving, object);
+                if let Outcome::Rendered(made) = outcome.map_err(|why| anyhow!("{}: {why}", key_of(object)))? {
+                    made.objects.iter().for_each(|made| self.know(made));
+                    let mut object = object.clone();
+                    object["status"] = made.status;
+                    self.know(&object);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Renders an object, and checks all that can be checked without a cluster.
     ///
     /// # Errors
@@ -92,8 +118,26 @@ impl Renderer {
         match serving.plugin.reconcile(Box::new(lookups), &request) {
             Err(fault) => Err(format!("{}: {}", fault.reason, fault.message)),
             Ok(Err(failure)) => explained(failure).map(Outcome::Refused),
+            // The host makes what is missing, and asks again.
+            Ok(Ok(answer)) if self.generate(&answer.secrets) => self.render(serving, object),
             Ok(Ok(answer)) => checked(serving, &key, object, answer),
         }
+    }
+
+    /// Makes the Secrets that a plugin asks for, as far as they are not there. True if anything was made.
+    fn generate(&self, secrets: &[GeneratedSecret]) -> bool {
+        let mut made = false;
+        for secret in secrets {
+            let mut object = secret_of(secret);
+            let known = self.cache.get(&key_of(&object)).map_or(Value::Null, |entry| entry.parsed()["facts"].clone());
+            let missing = secret.entries.iter().any(|(key, _)| known[key.as_str()].is_null());
+            object["facts"] = known;
+            if missing {
+                self.know(&object);
+            }
+            made |= missing;
+        }
+        made
     }
 }
 
@@ -142,16 +186,25 @@ fn checked(serving: &Serving, key: &ObjectKey, object: &Value, answer: Answer) -
         serving.manifest().into_iter().flat_map(|m| &m.owns).map(|kind| (kind.clone(), true)).collect();
     let api_version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
     let owner = Owner { key: key.clone(), uid: "00000000-0000-0000-0000-000000000001".into(), api_version };
-    let desired = policy::check(resources, &owner, &serving.name, &serving.grants, &kinds).map_err(fault)?;
+    let desired = match policy::check(resources, &owner, &serving.name, &serving.grants, &kinds) {
+        Ok(desired) => desired,
+        // What users merge into a pod is theirs; the host says which rule it breaks.
+        Err(fault) if fault.reason == "PodSecurity" && !object["spec"]["podTemplate"].is_null() => {
+            return Ok(Outcome::Refused(fault.message));
+        }
+        Err(other) => return Err(fault(other)),
+    };
     let made = desired.children.into_iter().filter(|child| child.policy != Policy::Patch).map(|child| child.object);
-    // Values are the host's; names and keys are the plugin's.
-    let secrets = answer.secrets.iter().map(|secret| {
-        let data: BTreeMap<_, _> = secret.entries.iter().map(|(key, _)| (key, "00".repeat(32))).collect();
-        let labels: BTreeMap<_, _> = secret.labels.iter().cloned().collect();
-        json!({"apiVersion": "v1", "kind": "Secret", "stringData": data,
-            "metadata": {"name": secret.name, "namespace": secret.namespace, "labels": labels}})
-    });
-    Ok(Outcome::Rendered(made.chain(secrets).collect()))
+    let objects = made.chain(answer.secrets.iter().map(secret_of)).collect();
+    Ok(Outcome::Rendered(Rendered { objects, status: answer.status }))
+}
+
+/// Values are the host's, and of no matter here; names and keys are the plugin's.
+fn secret_of(secret: &GeneratedSecret) -> Value {
+    let data: BTreeMap<_, _> = secret.entries.iter().map(|(key, _)| (key, "01".repeat(32))).collect();
+    let labels: BTreeMap<_, _> = secret.labels.iter().cloned().collect();
+    json!({"apiVersion": "v1", "kind": "Secret", "stringData": data,
+        "metadata": {"name": secret.name, "namespace": secret.namespace, "labels": labels}})
 }
 
 /// The documents of a file with YAML, put into a namespace where they name none.

@@ -75,6 +75,26 @@ impl Maker {
         }
     }
 
+    /// Objects that `schema` allows, most of whose fields are those of an object that is right.
+    pub fn variations(&self, right: &Value, schema: &Value) -> BoxedStrategy<Value> {
+        let Some(properties) = schema["properties"].as_object() else { return Just(right.clone()).boxed() };
+        let fields: Vec<_> = properties
+            .iter()
+            .map(|(field, schema)| {
+                let (field, right) = (field.clone(), right.get(field).cloned());
+                let near = right.as_ref().map_or_else(|| Just(Value::Null).boxed(), |right| self.variations(right, schema));
+                let value = (0..100u32, near, self.values(&field, schema));
+                value.prop_map(move |(dice, near, other)| match dice {
+                    0..70 => right.clone().map(|value| (field.clone(), value)),
+                    70..90 => (!near.is_null()).then(|| (field.clone(), near)),
+                    90..95 => Some((field.clone(), other)),
+                    _ => None,
+                })
+            })
+            .collect();
+        fields.prop_map(object_of).boxed()
+    }
+
     /// Objects that `schema` allows.
     pub fn objects(&self, name: &str, schema: &Value) -> BoxedStrategy<Value> {
         if let Some(properties) = schema["properties"].as_object() {
@@ -88,8 +108,7 @@ impl Maker {
                     (0..100u32, value).prop_map(move |(dice, value)| (dice < density).then(|| (field.clone(), value)))
                 })
                 .collect();
-            let object = |fields: Vec<Option<_>>| Value::from(fields.into_iter().flatten().collect::<Map<_, _>>());
-            return self.seen_or(name, Value::is_object, fields.prop_map(object).boxed());
+            return self.seen_or(name, Value::is_object, fields.prop_map(object_of).boxed());
         }
         if !schema["additionalProperties"].is_null() {
             let key = select(vec!["cpu", "memory", "example.org/team", "a", "storage"]);
@@ -124,6 +143,10 @@ impl Maker {
         let seen = self.vocabulary.of(name, is_one);
         if seen.is_empty() { other } else { prop_oneof![select(seen), other].boxed() }
     }
+}
+
+fn object_of(fields: Vec<Option<(String, Value)>>) -> Value {
+    fields.into_iter().flatten().collect::<Map<_, _>>().into()
 }
 
 /// Whole numbers between the schema's bounds, the bounds themselves among them.

@@ -46,6 +46,9 @@ fn any_spec_is_refused_clearly_or_rendered() -> Result<()> {
         }
         let total: i32 = refused.values().sum();
         println!("{}: {rendered} rendered, {total} refused for {} reasons", serving.name, refused.len());
+        let mut most: Vec<_> = refused.iter().map(|(why, count)| (count, why)).collect();
+        most.sort();
+        println!("{:#?}", most.iter().rev().take(25).collect::<Vec<_>>());
         ensure!(rendered > 100, "{}: only {rendered} specs were rendered", serving.name);
         ensure!(refused.len() > 10, "{}: only {} reasons to refuse", serving.name, refused.len());
     }
@@ -111,7 +114,7 @@ enum Shown {
 fn show(api: &Api, specs: &Specs, serving: &Arc<Serving>, object: &Value) -> Result<Shown> {
     let Ok(stored) = api.dry_create(&paths::collection(object), object)? else { return Ok(Shown::Refused) };
     let objects = match specs.renderer.render(serving, &stored) {
-        Ok(Outcome::Rendered(objects)) => objects,
+        Ok(Outcome::Rendered(rendered)) => rendered.objects,
         Ok(Outcome::Refused(_)) => return Ok(Shown::Refused),
         Err(why) => return Ok(Shown::Defect(why)),
     };

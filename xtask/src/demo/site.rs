@@ -28,11 +28,10 @@ pub struct Site {
 
 impl Site {
     /// Starts the control plane, with a scheduler, which says why no pod runs.
-    pub fn start() -> Result<Self> {
-        let programs = Programs::find()?;
+    pub fn start(programs: &Programs) -> Result<Self> {
         let directory = programs.kube_apiserver.parent().unwrap_or(Path::new("")).to_owned();
         let scheduler = programs.kube_scheduler.is_some();
-        let plane = ControlPlane::start_with(&programs, Options { scheduler, ..Options::default() })?;
+        let plane = ControlPlane::start_with(programs, Options { scheduler, ..Options::default() })?;
         let kubectl = plane.kubectl().context("the directory of KUBEBUILDER_ASSETS lacks kubectl")?;
         let site = Self { operator: RefCell::default(), kubectl, programs: directory, plane };
         for namespace in [OPERATOR_NAMESPACE, NAMESPACE] {

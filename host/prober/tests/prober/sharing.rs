@@ -4,9 +4,8 @@ use opstack_core::probe::{Probe, Question, Target};
 use opstack_prober::Config;
 use rpc_double::{Double, Fault};
 use serde_json::json;
-use std::time::Duration;
 
-use crate::world::{SECOND, World, call, owner, probe, until};
+use crate::world::{SECOND, World, call, owner, probe, settle, until};
 
 #[tokio::test]
 async fn fifty_owners_of_one_question_are_one_request_an_interval() {
@@ -117,6 +116,24 @@ async fn an_endpoint_that_hangs_delays_no_other_and_no_other_pod() {
 }
 
 #[tokio::test]
+async fn a_question_is_not_asked_again_while_it_is_in_flight() {
+    let (world, node) = (World::new(), Double::start().await);
+    node.spoil_all(Fault::Hold);
+    node.answer("head", json!(7));
+    world.prober.declare(&owner("a"), &[probe(&node.url())]);
+    node.until("the question", |seen| seen.requests == 1).await;
+    for _ in 0..5 {
+        world.clock.advance(SECOND).await;
+        settle().await;
+    }
+    assert_eq!(node.seen().requests, 1, "though the endpoint has a second slot");
+    node.release();
+    world.asked(1).await;
+    world.clock.advance(SECOND).await;
+    world.asked(2).await;
+}
+
+#[tokio::test]
 async fn however_many_endpoints_hang_one_that_answers_is_asked_in_time() {
     let config = Config { total: 8, ..Config::default() };
     let (world, good) = (World::with(config), Double::start().await);
@@ -166,14 +183,4 @@ async fn questions_are_spread_and_intervals_vary() {
     assert!(asked[4] < 100 && asked[4] > 5, "{asked:?}");
     let last = *asked.last().unwrap();
     assert!((200..=400).contains(&last), "{asked:?}");
-}
-
-/// Lets all tasks run that can. Sockets of the loopback answer within this.
-async fn settle() {
-    for _ in 0..200 {
-        tokio::task::yield_now().await;
-    }
-    let (sent, received) = std::sync::mpsc::channel::<()>();
-    drop(sent);
-    let _ = tokio::task::spawn_blocking(move || received.recv_timeout(Duration::ZERO)).await;
 }

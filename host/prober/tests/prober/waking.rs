@@ -5,7 +5,7 @@ use rpc_double::{Double, Fault};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
-use crate::world::{SECOND, World, call, owner, pods_target, probe};
+use crate::world::{SECOND, World, call, owner, pods_target, probe, settle, until};
 
 /// A node with a head that a test sets.
 async fn node() -> (Double, Arc<Mutex<Value>>) {
@@ -127,13 +127,13 @@ async fn an_answer_is_stale_after_three_intervals_and_that_wakes() {
     assert_eq!(world.wakes.count(), 0);
     assert!(!world.seen(&short).stale);
     world.clock.advance(SECOND).await;
-    crate::world::until("the first wake", || world.wakes.count() == 1).await;
+    until("the first wake", || world.wakes.count() == 1).await;
     assert_eq!(world.wakes.take(), std::slice::from_ref(&short));
     let stale = world.seen(&short);
     assert!(stale.stale && stale.answer.is_ok(), "it is shown, but not as current");
     assert!(!world.seen(&long).stale, "its intervals are longer");
     world.clock.advance(3 * SECOND).await;
-    crate::world::until("the second wake", || world.wakes.count() == 1).await;
+    until("the second wake", || world.wakes.count() == 1).await;
     assert_eq!(world.wakes.take(), std::slice::from_ref(&long));
     assert!(world.seen(&long).stale);
     node.heal();
@@ -145,6 +145,29 @@ async fn an_answer_is_stale_after_three_intervals_and_that_wakes() {
     world.asked(3).await;
     let fresh = world.seen(&short);
     assert!(!fresh.stale && fresh.answer.is_ok());
+}
+
+#[tokio::test]
+async fn an_answer_becomes_stale_between_two_rounds_if_that_is_when_it_does() {
+    let world = World::new();
+    let (node, _head) = node().await;
+    node.script([Some(Fault::Slow(SECOND / 2))]);
+    node.spoil_all(Fault::Hang);
+    world.prober.declare(&owner("a"), &[watching(&node, &[])]);
+    node.until("the question", |seen| seen.requests == 1).await;
+    world.clock.advance(SECOND / 2).await;
+    world.asked(1).await;
+    world.wakes.take();
+    assert!(!world.seen(&owner("a")).stale);
+    // It came half a second after its round began, and will be three seconds old half a second after another one.
+    world.clock.advance(SECOND / 2).await;
+    node.until("the question that hangs", |seen| seen.requests == 2).await;
+    world.clock.advance(2 * SECOND).await;
+    settle().await;
+    assert!(!world.seen(&owner("a")).stale);
+    world.clock.advance(SECOND / 2).await;
+    until("the wake", || world.wakes.count() == 1).await;
+    assert!(world.seen(&owner("a")).stale);
 }
 
 #[tokio::test]
@@ -206,7 +229,7 @@ async fn each_pod_has_its_observation_and_a_pod_that_goes_takes_it_along() {
     assert_eq!((seen.pod.as_str(), seen.answer.unwrap_err().as_str()), ("node-1", "the workload is gone"));
     world.places.set(&target, Ok(vec![]));
     world.clock.advance(SECOND).await;
-    crate::world::until("the wake", || world.wakes.count() == 1).await;
+    until("the wake", || world.wakes.count() == 1).await;
     assert!(pods().is_empty());
 }
 

@@ -120,6 +120,13 @@ pub async fn until(what: &str, is_so: impl Fn() -> bool) {
     bounded(what, polled).await;
 }
 
+/// Lets all tasks run that have something to do. What waits for a socket may still wait.
+pub async fn settle() {
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+}
+
 pub fn owner(name: &str) -> ObjectKey {
     ObjectKey::new(GroupKind::new("optimism.io", "OpNode"), "ns", name)
 }
