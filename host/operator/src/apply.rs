@@ -11,6 +11,7 @@ use opstack_core::inventory::{Baseline, Live};
 use opstack_core::plan::{Plan, Step};
 use opstack_core::policy::{Desired, DesiredChild};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::sync::{Mutex, PoisonError};
 use tracing::{debug, info};
 
@@ -99,7 +100,7 @@ pub async fn server_side_apply(
     applied: &Applied,
 ) -> Result<(), Refused> {
     let params = PatchParams::apply(&plugin.field_manager()).force();
-    let patch = Patch::Apply(&child.object);
+    let patch = Patch::Apply(document(&child.object));
     let owner = child.object["metadata"]["annotations"][OWNER_ANNOTATION].as_str().and_then(|owner| owner.parse().ok());
     let writing = cx.hub.writing(&child.key, owner);
     let answer = cx.leader.during(api.patch(&child.key.name, &params, &patch)).await.map_err(Refused::Fault)?;
@@ -114,6 +115,20 @@ pub async fn server_side_apply(
         Err(kube::Error::Api(status)) if is_immutable(&status) => Err(Refused::Immutable(status.message.clone())),
         Err(error) => Err(Refused::Fault(fault_of(&error, &format!("failed to apply {}", child.key)))),
     }
+}
+
+/// A document as readers of both JSON and YAML take it: the API server reads server-side apply as YAML, which refuses characters
+/// that JSON lets stand in a text, such as a byte order mark.
+pub fn document(object: &Value) -> Box<RawValue> {
+    let refused = |c: char| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    let mut text = object.to_string();
+    if text.contains(refused) {
+        // They stand in texts only, where they may be written by their number.
+        let escaped = |c: char| if refused(c) { format!("\\u{:04x}", u32::from(c)) } else { c.into() };
+        text = text.chars().map(escaped).collect();
+    }
+    // It is JSON in either case.
+    RawValue::from_string(text).unwrap_or_default()
 }
 
 fn is_immutable(status: &Status) -> bool {

@@ -2,6 +2,7 @@
 
 use opstack_sdk::Object;
 use opstack_sdk::answer::{Failure, FieldError};
+use opstack_sdk::kubernetes::{check_name, check_peers};
 use opstack_sdk::opstack::network::Network;
 use opstack_sdk::opstack::overrides::check_extra_args;
 use opstack_sdk::opstack::rpc::is_loopback;
@@ -61,6 +62,8 @@ pub fn spec(me: &Object<OpNodeSpec>, network: &Network) -> Result<(), Failure> {
             ),
         );
     }
+    errors.extend(check_name(&me.metadata).err());
+    errors.extend(check_peers("spec.networkPolicy.alsoFrom", &spec.network_policy.also_from));
     errors.extend(check_extra_args(&spec.extra_args).err());
     errors.extend(
         check_extra_args(&spec.execution_client.extra_args)

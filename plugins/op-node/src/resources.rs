@@ -3,7 +3,7 @@
 use opstack_sdk::answer::{Answer, Failure, ObjectRef};
 use opstack_sdk::cluster::kind_of;
 use opstack_sdk::k8s_openapi::api::apps::v1::StatefulSet;
-use opstack_sdk::kubernetes::{Hash, config_map, disruption_budget, pod_template, service_account, stateful_set};
+use opstack_sdk::kubernetes::{Hash, check_claims, config_map, disruption_budget, pod_template, service_account, stateful_set};
 use opstack_sdk::opstack::overrides::with_pod_template;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -59,7 +59,9 @@ fn workload(node: &Node<'_>) -> Result<StatefulSet, Failure> {
     let hash = node.restart_on.iter().map(String::as_str).chain(node.fragment.files.values().map(String::as_str));
     let template = pod_template(&node.app, pod::spec(node), Hash::of(hash));
     let template = with_pod_template(template, &node.spec().pod_template)?;
-    let mut workload = stateful_set(&node.app, node.spec().pods(), template, pod::claims(node));
+    let claims = pod::claims(node);
+    check_claims(&claims)?;
+    let mut workload = stateful_set(&node.app, node.spec().pods(), template, claims);
     let settings = data_settings(node);
     check_data_settings(node, &settings)?;
     workload.metadata.annotations = Some(BTreeMap::from([(DATA_SETTINGS.into(), settings)]));

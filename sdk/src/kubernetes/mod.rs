@@ -3,6 +3,7 @@
 //! They know Kubernetes and nothing of a chain. Everything is typed with `k8s-openapi`; what a builder doesn't set,
 //! the API server's default decides.
 
+mod check;
 mod disruption;
 mod env;
 mod hash;
@@ -15,6 +16,7 @@ mod probe;
 mod service;
 mod workload;
 
+pub use check::{check_claims, check_name, check_peers, check_pod};
 pub use disruption::disruption_budget;
 pub use env::{env_field, env_secret, env_value};
 pub use hash::Hash;

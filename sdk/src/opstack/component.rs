@@ -19,7 +19,7 @@ use super::signing::{NoSigner, Signing};
 use super::status::{ERROR, PENDING, Phase};
 use crate::answer::Failure;
 use crate::cluster::{Context, kind_of};
-use crate::kubernetes::{App, Component as Labels};
+use crate::kubernetes::{App, Component as Labels, check_name};
 use crate::manifest::{Column, Kind, Manifest};
 use crate::object::Metadata;
 
@@ -111,12 +111,14 @@ impl<'a> Component<'a> {
         program: &'static Program,
         common: Common<'a>,
     ) -> Result<Self, Failure> {
-        overrides::check_extra_args(common.extra_args).map_err(|error| Failure::Invalid(vec![error]))?;
+        let invalid = |error| Failure::Invalid(vec![error]);
+        check_name(metadata).map_err(invalid)?;
+        overrides::check_extra_args(common.extra_args).map_err(invalid)?;
         let network = Network::find(cx, &metadata.namespace, common.network)?;
         let shared = &network.spec.shared_config;
         let documented = ResourcesSpec::of(program.requests, program.limits);
         let layers = [common.resources, &shared.resources, &documented];
-        let resources = Resources::inherit(layers, "spec.resources").map_err(|error| Failure::Invalid(vec![error]))?;
+        let resources = Resources::inherit(layers, "spec.resources").map_err(invalid)?;
         let labels = Labels { program: program.name, role: program.role };
         let l1 = network.l1_rpc(common.l1)?;
         Ok(Self {

@@ -5,7 +5,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use crate::answer::{Failure, FieldError};
-use crate::kubernetes::merge_pod_template;
+use crate::kubernetes::{check_pod, merge_pod_template};
 
 /// Schema of `extraEnv`: the entries of a container's `env`.
 pub fn env_schema(_: &mut SchemaGenerator) -> Schema {
@@ -71,10 +71,11 @@ pub fn with_extra_env(mut env: Vec<EnvVar>, extra: &[EnvVar]) -> Vec<EnvVar> {
     env
 }
 
-/// The template with `spec.podTemplate` merged over it.
+/// The template with `spec.podTemplate` merged over it, and checked with all that the user gave to it.
 ///
 /// # Errors
-/// `invalid` when the merge is.
+/// `invalid` when the merge or the outcome is.
 pub fn with_pod_template(template: PodTemplateSpec, patch: &Value) -> Result<PodTemplateSpec, Failure> {
-    merge_pod_template(template, patch).map_err(|error| Failure::invalid("spec.podTemplate", error))
+    let merged = merge_pod_template(template, patch).map_err(|error| Failure::invalid("spec.podTemplate", error))?;
+    check_pod(&merged).map(|()| merged)
 }

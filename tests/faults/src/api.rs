@@ -4,6 +4,7 @@ use std::{sync::Once, time::Duration};
 
 use anyhow::{Context as _, Result};
 use control_plane::ControlPlane;
+use opstack_operator::apply::document;
 use reqwest::{Certificate, header};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -47,7 +48,7 @@ impl Api {
     }
 
     fn dry(&self, request: reqwest::RequestBuilder, object: &Value) -> Result<Result<Value, String>> {
-        let request = request.bearer_auth(&self.token).timeout(Duration::from_secs(60)).body(object.to_string());
+        let request = request.bearer_auth(&self.token).timeout(Duration::from_secs(60)).body(document(object).get().to_owned());
         let answer = async {
             let answer = request.send().await?;
             Ok::<_, reqwest::Error>((answer.status(), answer.text().await?))

@@ -82,7 +82,8 @@ impl Maker {
             .iter()
             .map(|(field, schema)| {
                 let (field, right) = (field.clone(), right.get(field).cloned());
-                let near = right.as_ref().map_or_else(|| Just(Value::Null).boxed(), |right| self.variations(right, schema));
+                let near =
+                    right.as_ref().map_or_else(|| Just(Value::Null).boxed(), |right| self.variations(right, schema));
                 let value = (0..100u32, near, self.values(&field, schema));
                 value.prop_map(move |(dice, near, other)| match dice {
                     0..70 => right.clone().map(|value| (field.clone(), value)),

@@ -17,7 +17,10 @@ use faults::{
 use suite::MINUTE;
 
 /// All ways in which a single call goes wrong.
-const WRONG: [(&str, fn() -> Fault); 8] = [
+/// A name and what makes the fault.
+type Way = (&'static str, fn() -> Fault);
+
+const WRONG: [Way; 8] = [
     ("409", || Fault::Answer(409)),
     ("429", || Fault::Answer(429)),
     ("429-later", || Fault::Later(429, 1)),
@@ -89,9 +92,9 @@ fn many_failures_of_all_kinds_are_outlived() -> Result<()> {
 fn in_storm(call: &Call, seed: usize) -> Fault {
     let turn = call.number + seed;
     match call.class {
-        Class::Work if turn % 2 == 0 => WRONG[turn / 2 % WRONG.len()].1(),
-        Class::Watch if turn % 3 == 0 => Fault::Expired,
-        Class::List if turn % 4 == 0 => Fault::Answer(500),
+        Class::Work if turn.is_multiple_of(2) => WRONG[turn / 2 % WRONG.len()].1(),
+        Class::Watch if turn.is_multiple_of(3) => Fault::Expired,
+        Class::List if turn.is_multiple_of(4) => Fault::Answer(500),
         _ => Fault::None,
     }
 }
@@ -100,7 +103,7 @@ fn in_storm(call: &Call, seed: usize) -> Fault {
 fn what_happens_while_watches_are_broken_is_not_missed() -> Result<()> {
     let lab = Lab::start()?;
     let life = Life::undisturbed(&lab)?;
-    let ways: [(&str, fn() -> Fault); 5] = [
+    let ways: [Way; 5] = [
         ("cut", || Fault::Cut(Moment::Before)),
         ("410", || Fault::Answer(410)),
         ("expired", || Fault::Expired),

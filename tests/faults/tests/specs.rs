@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use control_plane::{AuditLevel, Options};
 use faults::{
     api::Api,
@@ -11,7 +11,10 @@ use faults::{
     specs::{Findings, Specs, runner},
 };
 use opstack_operator::plugins::{Serving, crd};
-use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::{
+    strategy::{Just, Strategy as _, ValueTree as _},
+    test_runner::Reason,
+};
 use serde_json::{Value, json};
 use suite::{MINUTE, Site, paths, plugins::root, until};
 
@@ -33,7 +36,7 @@ fn any_spec_is_refused_clearly_or_rendered() -> Result<()> {
         let objects = specs.objects(serving)?;
         let (mut rendered, mut refused) = (0, BTreeMap::new());
         for _ in 0..CASES.div_ceil(workloads.len()) {
-            let mut tree = objects.new_tree(&mut runner).map_err(|why| anyhow::anyhow!("no case: {why}"))?;
+            let mut tree = objects.new_tree(&mut runner).map_err(no_case)?;
             match specs.renderer.render(serving, &tree.current()) {
                 Ok(Outcome::Rendered(_)) => rendered += 1,
                 Ok(Outcome::Refused(why)) => {
@@ -70,6 +73,8 @@ fn what_is_rendered_is_taken_by_a_restricted_namespace() -> Result<()> {
     let site = Site::start_with(options);
     let labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
     site.create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}));
+    // The examples' pods are of this class.
+    site.create(&json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": "chains"}, "value": 1}));
     let api = Api::new(&site.plane)?;
     let (mut runner, mut findings) = (runner(), Findings::default());
     for serving in &workloads {
@@ -80,8 +85,16 @@ fn what_is_rendered_is_taken_by_a_restricted_namespace() -> Result<()> {
             if taken + findings.len() >= SAMPLE.div_ceil(workloads.len()) {
                 break;
             }
-            let mut tree = objects.new_tree(&mut runner).map_err(|why| anyhow::anyhow!("no case: {why}"))?;
+            let mut tree = objects.new_tree(&mut runner).map_err(no_case)?;
             match show(&api, &specs, serving, &tree.current())? {
+                // What users merge into a pod is theirs, and the API server says what is wrong with it. The rest has to be right.
+                Shown::Defect(why) if why.starts_with("Rejected") && has_template(&tree.current()) => {
+                    let without = without_template(tree.current());
+                    if let Shown::Defect(why) = show(&api, &specs, serving, &without)? {
+                        findings.note(serving, &mut Just(without).new_tree(&mut runner).map_err(no_case)?, &why, |_| None);
+                    }
+                    refused += 1;
+                }
                 Shown::Taken(objects) => (taken, shown) = (taken + 1, shown + objects),
                 Shown::Refused => refused += 1,
                 Shown::Defect(why) => {
@@ -98,6 +111,21 @@ fn what_is_rendered_is_taken_by_a_restricted_namespace() -> Result<()> {
     }
     ensure!(findings.is_empty(), "{} defects\n{}", findings.len(), findings.lines.join("\n"));
     Ok(())
+}
+
+fn no_case(why: Reason) -> anyhow::Error {
+    anyhow!("no case: {why}")
+}
+
+fn has_template(object: &Value) -> bool {
+    !object["spec"]["podTemplate"].is_null()
+}
+
+fn without_template(mut object: Value) -> Value {
+    if let Some(spec) = object["spec"].as_object_mut() {
+        spec.remove("podTemplate");
+    }
+    object
 }
 
 /// What an API server says.

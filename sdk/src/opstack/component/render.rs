@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{
 use super::Component;
 use crate::answer::{Answer, Failure};
 use crate::kubernetes::{
-    Hash, Sources, deployment, headless_service, ingress_rule, network_policy, pods_labelled, port, service,
+    Hash, Sources, check_claims, deployment, headless_service, ingress_rule, network_policy, pods_labelled, port, service,
     service_account, stateful_set,
 };
 use crate::opstack::mounted::MountedFile;
@@ -68,6 +68,7 @@ impl Component<'_> {
         let probed = self.probed_port(work.rpc).is_some();
         let rpc = work.rpc.filter(|rpc| rpc.reachable);
         let claims = work.claims.clone();
+        check_claims(&claims)?;
         for config_map in &work.config_maps {
             answer.child(config_map);
         }
