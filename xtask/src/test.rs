@@ -60,7 +60,7 @@ const WORKSPACES: [&str; 3] = ["", "tests/guests", "examples/hello-plugin"];
 fn format() -> Result<()> {
     for directory in WORKSPACES.map(|directory| workspace::root().join(directory)) {
         run::run(run::cargo(&directory).args(["fmt", "--all", "--check"]))
-            .with_context(|| format!("run `cargo fmt --all` in {}", workspace::relative(&directory)))?;
+            .with_context(|| format!("run `cargo fmt --all` in {}", directory.display()))?;
     }
     Ok(())
 }

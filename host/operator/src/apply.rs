@@ -120,7 +120,8 @@ pub async fn server_side_apply(
 /// A document as readers of both JSON and YAML take it: the API server reads server-side apply as YAML, which refuses characters
 /// that JSON lets stand in a text, such as a byte order mark.
 pub fn document(object: &Value) -> Box<RawValue> {
-    let refused = |c: char| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    let refused =
+        |c: char| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
     let mut text = object.to_string();
     if text.contains(refused) {
         // They stand in texts only, where they may be written by their number.

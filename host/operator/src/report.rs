@@ -90,7 +90,10 @@ pub async fn write(cx: &Context, subject: &Subject<'_>, status: Value) -> Result
     let Some(api) = api else { return Ok(()) };
     let params = PatchParams::apply(subject.manager).force();
     let writing = cx.hub.writing(subject.key, Some(subject.key.clone()));
-    let answer = cx.leader.during(api.patch_status(&subject.key.name, &params, &Patch::Apply(crate::apply::document(&patch)))).await?;
+    let answer = cx
+        .leader
+        .during(api.patch_status(&subject.key.name, &params, &Patch::Apply(crate::apply::document(&patch))))
+        .await?;
     cx.metrics.write("status", answer.is_ok());
     match answer {
         Ok(written) => {

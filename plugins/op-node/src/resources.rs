@@ -3,7 +3,9 @@
 use opstack_sdk::answer::{Answer, Failure, ObjectRef};
 use opstack_sdk::cluster::kind_of;
 use opstack_sdk::k8s_openapi::api::apps::v1::StatefulSet;
-use opstack_sdk::kubernetes::{Hash, check_claims, config_map, disruption_budget, pod_template, service_account, stateful_set};
+use opstack_sdk::kubernetes::{
+    Hash, check_claims, config_map, disruption_budget, pod_template, service_account, stateful_set,
+};
 use opstack_sdk::opstack::overrides::with_pod_template;
 use serde::Deserialize;
 use std::collections::BTreeMap;

@@ -58,8 +58,10 @@ pub fn check_claims(claims: &[PersistentVolumeClaim]) -> Result<(), Failure> {
         if size.and_then(amount).is_some_and(|size| size <= 0.0) {
             errors.push(FieldError::new(format!("{path}: size"), "0 is no size; write one such as \"100Gi\""));
         }
-        if let Some(class) = spec.storage_class_name.as_ref().filter(|class| !class.is_empty() && !is_subdomain(class)) {
-            let message = format!("{class:?} is not the name of a storage class: lowercase letters, digits, '-' and '.'");
+        if let Some(class) = spec.storage_class_name.as_ref().filter(|class| !class.is_empty() && !is_subdomain(class))
+        {
+            let message =
+                format!("{class:?} is not the name of a storage class: lowercase letters, digits, '-' and '.'");
             errors.push(FieldError::new(format!("{path}: storageClass"), message));
         }
     }
@@ -133,7 +135,9 @@ fn check_source(source: &EnvVarSource) -> Result<(), String> {
             return Err(format!("{name:?} is not the name of an object; valueFrom needs name and key"));
         }
         if !is_key(key) {
-            return Err(format!("{key:?} is not a key: letters, digits, '-', '_' and '.'; valueFrom needs name and key"));
+            return Err(format!(
+                "{key:?} is not a key: letters, digits, '-', '_' and '.'; valueFrom needs name and key"
+            ));
         }
     }
     match field_ref {
@@ -232,8 +236,14 @@ mod tests {
             (json!({"name": "c", "image": "i "}), "container c: image"),
             (json!({"name": "c", "image": "i", "env": [{"name": "日本"}]}), "printable ASCII"),
             (json!({"name": "c", "image": "i", "env": [{"name": "A", "valueFrom": {}}]}), "exactly one of"),
-            (json!({"name": "c", "image": "i", "env": [{"name": "A", "value": "1", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}]}), "one of them"),
-            (json!({"name": "c", "image": "i", "env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "", "key": "k"}}}]}), "name and key"),
+            (
+                json!({"name": "c", "image": "i", "env": [{"name": "A", "value": "1", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}]}),
+                "one of them",
+            ),
+            (
+                json!({"name": "c", "image": "i", "env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "", "key": "k"}}}]}),
+                "name and key",
+            ),
             (json!({"name": "c", "image": "i", "resources": {"limits": {"storage": "1"}}}), "not a resource"),
             (json!({"name": "c", "image": "i", "resources": {"requests": {"a.b/c": "1"}}}), "needs a limit"),
         ] {

@@ -48,7 +48,8 @@ impl Api {
     }
 
     fn dry(&self, request: reqwest::RequestBuilder, object: &Value) -> Result<Result<Value, String>> {
-        let request = request.bearer_auth(&self.token).timeout(Duration::from_secs(60)).body(document(object).get().to_owned());
+        let request =
+            request.bearer_auth(&self.token).timeout(Duration::from_secs(60)).body(document(object).get().to_owned());
         let answer = async {
             let answer = request.send().await?;
             Ok::<_, reqwest::Error>((answer.status(), answer.text().await?))

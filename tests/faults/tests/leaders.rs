@@ -115,7 +115,8 @@ impl Pair {
         until("the last change", MINUTE, || {
             let state = subject.state();
             let maps = state.names("ConfigMap").len();
-            let is_last = state.object("ConfigMap")["data"]["key"] == last.to_string();
+            let is_last =
+                state.object("ConfigMap")["data"]["key"].as_str().and_then(|key| key.parse().ok()) == Some(last);
             if is_last && maps == (1 + last % 3) as usize {
                 Ok(())
             } else {

@@ -91,7 +91,12 @@ fn what_is_rendered_is_taken_by_a_restricted_namespace() -> Result<()> {
                 Shown::Defect(why) if why.starts_with("Rejected") && has_template(&tree.current()) => {
                     let without = without_template(tree.current());
                     if let Shown::Defect(why) = show(&api, &specs, serving, &without)? {
-                        findings.note(serving, &mut Just(without).new_tree(&mut runner).map_err(no_case)?, &why, |_| None);
+                        findings.note(
+                            serving,
+                            &mut Just(without).new_tree(&mut runner).map_err(no_case)?,
+                            &why,
+                            |_| None,
+                        );
                     }
                     refused += 1;
                 }

@@ -7,8 +7,8 @@ use k8s_openapi::api::core::v1::{
 use super::Component;
 use crate::answer::{Answer, Failure};
 use crate::kubernetes::{
-    Hash, Sources, check_claims, deployment, headless_service, ingress_rule, network_policy, pods_labelled, port, service,
-    service_account, stateful_set,
+    Hash, Sources, check_claims, deployment, headless_service, ingress_rule, network_policy, pods_labelled, port,
+    service, service_account, stateful_set,
 };
 use crate::opstack::mounted::MountedFile;
 use crate::opstack::overrides;

@@ -55,10 +55,15 @@ impl Workload for Hostile {
     type Status = Status;
 
     fn manifest() -> Manifest {
-        let served = Kind { group: "test.optimism.io", version: "v1", kind: "Hostile", plural: "hostiles", short_names: &[] };
+        let served =
+            Kind { group: "test.optimism.io", version: "v1", kind: "Hostile", plural: "hostiles", short_names: &[] };
         Manifest {
             reads: vec![kind("", "ConfigMap"), kind("", "Secret")],
-            owns: vec![kind("", "ConfigMap"), kind("apps", "Deployment"), kind("rbac.authorization.k8s.io", "ClusterRole")],
+            owns: vec![
+                kind("", "ConfigMap"),
+                kind("apps", "Deployment"),
+                kind("rbac.authorization.k8s.io", "ClusterRole"),
+            ],
             rpc_methods: vec!["eth_chainId"],
             phases: Some(("Pending", "Error")),
             ..Manifest::new("hostile", "0.1.0", served)
@@ -122,37 +127,66 @@ fn misbehave(cx: &Context<'_>, object: &Object<Spec>, answer: &mut Answer<Status
             answer.child_json(Policy::Delete, "{\"kind\": ".into());
         }
         "no-kind" => child(json!({"metadata": {"name": "x"}})),
-        "kind-not-granted" => child(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x", "namespace": namespace}})),
-        "own-kind" => child(json!({"apiVersion": "test.optimism.io/v1", "kind": "Hostile", "metadata": {"name": "x", "namespace": namespace}})),
-        "other-namespace" => child(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": "kube-system"}})),
-        "cluster-scoped" => child(json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "x"}})),
+        "kind-not-granted" => {
+            child(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x", "namespace": namespace}}))
+        }
+        "own-kind" => child(
+            json!({"apiVersion": "test.optimism.io/v1", "kind": "Hostile", "metadata": {"name": "x", "namespace": namespace}}),
+        ),
+        "other-namespace" => child(
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": "kube-system"}}),
+        ),
+        "cluster-scoped" => child(
+            json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "x"}}),
+        ),
         "privileged-pod" => child(deployment(name, namespace, json!({"privileged": true}), json!([]))),
-        "host-path" => child(deployment(name, namespace, restricted(), json!([{"name": "v", "hostPath": {"path": "/"}}]))),
+        "host-path" => {
+            child(deployment(name, namespace, restricted(), json!([{"name": "v", "hostPath": {"path": "/"}}])))
+        }
         "host-network" => {
             let mut deployment = deployment(name, namespace, restricted(), json!([]));
             deployment["spec"]["template"]["spec"]["hostNetwork"] = true.into();
             child(deployment);
         }
-        "foreign-object" => child(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": object.spec.target, "namespace": namespace}})),
-        "reserved-annotation" => child(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": namespace, "annotations": {"opstack.optimism.io/owner": "me"}}})),
-        "owner-reference" => child(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": namespace, "ownerReferences": []}})),
+        "foreign-object" => child(
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": object.spec.target, "namespace": namespace}}),
+        ),
+        "reserved-annotation" => child(
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": namespace, "annotations": {"opstack.optimism.io/owner": "me"}}}),
+        ),
+        "owner-reference" => child(
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": namespace, "ownerReferences": []}}),
+        ),
         "duplicate" => child(config_map(object, 0)),
-        "bad-name" => child(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "No_Name", "namespace": namespace}})),
-        "bad-label" => child(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": namespace, "labels": {"a b": "c"}}})),
+        "bad-name" => child(
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "No_Name", "namespace": namespace}}),
+        ),
+        "bad-label" => child(
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": namespace, "labels": {"a b": "c"}}}),
+        ),
         "many-children" => (1..=1000).for_each(|index| child(config_map(object, index))),
         "ungranted-read" => {
             cx.cluster.get(&ObjectRef { kind: kind("", "Node"), namespace: None, name: "n".into() });
         }
         "read-secret" => {
-            let secret = ObjectRef { kind: kind("", "Secret"), namespace: Some(namespace.clone()), name: object.spec.target.clone() };
+            let secret = ObjectRef {
+                kind: kind("", "Secret"),
+                namespace: Some(namespace.clone()),
+                name: object.spec.target.clone(),
+            };
             let seen = cx.cluster.get(&secret).unwrap_or_default();
-            child(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("{name}-seen"), "namespace": namespace}, "data": {"seen": seen}}));
+            child(
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("{name}-seen"), "namespace": namespace}, "data": {"seen": seen}}),
+            );
         }
         "log-flood" => (0..10_000).for_each(|_| cx.log(Level::Info, &"x".repeat(100))),
         "method-not-granted" => answer.probes.push(opstack_sdk::answer::Probe {
             id: "p".into(),
             target: opstack_sdk::answer::Target::Url("http://127.0.0.1:1".into()),
-            question: opstack_sdk::answer::Question::JsonRpc(vec![RpcCall { method: "admin_stopSequencer".into(), params: "[]".into() }]),
+            question: opstack_sdk::answer::Question::JsonRpc(vec![RpcCall {
+                method: "admin_stopSequencer".into(),
+                params: "[]".into(),
+            }]),
             interval_ms: 1000,
             timeout_ms: 100,
             wake_on: vec![],
@@ -169,10 +203,19 @@ fn misbehave(cx: &Context<'_>, object: &Object<Spec>, answer: &mut Answer<Status
             labels: vec![],
             entries: vec![("jwt".into(), Recipe::Hex32), ("p2p".into(), Recipe::Secp256k1)],
         }),
-        "invalid" => return Err(Failure::invalid("spec.target", format!("{:?} is not allowed; give a name", object.spec.target))),
+        "invalid" => {
+            return Err(Failure::invalid(
+                "spec.target",
+                format!("{:?} is not allowed; give a name", object.spec.target),
+            ));
+        }
         "other" => return Err(Failure::other("told to fail")),
         "need" => {
-            let wanted = ObjectRef { kind: kind("", "ConfigMap"), namespace: Some(namespace.clone()), name: object.spec.target.clone() };
+            let wanted = ObjectRef {
+                kind: kind("", "ConfigMap"),
+                namespace: Some(namespace.clone()),
+                name: object.spec.target.clone(),
+            };
             if cx.cluster.get(&wanted).is_none() {
                 return Err(Failure::waiting(format!("ConfigMap {namespace}/{}", object.spec.target)));
             }
