@@ -42,7 +42,9 @@ impl<W: Workload> workload::Guest for WorkloadGuest<W> {
 /// As [`Workload::reconcile`].
 pub fn reconcile<W: Workload>(cluster: &dyn Cluster, input: workload::Request) -> Result<workload::Response, Failure> {
     let (cx, object) = open::<W>(cluster, input)?;
-    Ok(W::reconcile(&cx, &object)?.into())
+    let answer = W::reconcile(&cx, &object)?.into();
+    leave((cx, object));
+    Ok(answer)
 }
 
 /// `workload.finalize`, natively.
@@ -51,7 +53,9 @@ pub fn reconcile<W: Workload>(cluster: &dyn Cluster, input: workload::Request) -
 /// As [`Workload::finalize`].
 pub fn finalize<W: Workload>(cluster: &dyn Cluster, input: workload::Request) -> Result<Finalized, Failure> {
     let (cx, object) = open::<W>(cluster, input)?;
-    W::finalize(&cx, &object)
+    let answer = W::finalize(&cx, &object);
+    leave((cx, object));
+    answer
 }
 
 fn open<W: Workload>(
@@ -89,5 +93,18 @@ pub fn render_client<C: ExecutionClient>(request: &str) -> Result<String, Failur
     let request =
         serde_json::from_str(request).map_err(|e| Failure::other(format!("failed to read the request: {e}")))?;
     let fragment = C::render(&request)?;
-    serde_json::to_string(&fragment).map_err(Failure::other)
+    let answer = serde_json::to_string(&fragment).map_err(Failure::other);
+    leave((request, fragment));
+    answer
+}
+
+/// Gives nothing back: an instance lives for one call, and its memory goes with it.
+#[cfg(target_arch = "wasm32")]
+fn leave<T>(value: T) {
+    std::mem::forget(value);
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn leave<T>(value: T) {
+    drop(value);
 }

@@ -24,17 +24,25 @@ struct Set {
     workspace: &'static str,
     /// The crates below this directory are meant.
     below: &'static str,
+    /// The profile of that workspace for what runs in the sandbox.
+    profile: &'static str,
     /// Directory of the results, in [`workspace::results`].
     results: &'static str,
 }
 
-const PLUGINS: Set = Set { title: "plugins", workspace: "", below: "plugins", results: "plugins" };
-const GUESTS: Set =
-    Set { title: "guests of the tests", workspace: "tests/guests", below: "tests/guests", results: "guests" };
+const PLUGINS: Set = Set { title: "plugins", workspace: "", below: "plugins", profile: "guest", results: "plugins" };
+const GUESTS: Set = Set {
+    title: "guests of the tests",
+    workspace: "tests/guests",
+    below: "tests/guests",
+    profile: "release",
+    results: "guests",
+};
 const EXAMPLE: Set = Set {
     title: "the example",
     workspace: "examples/hello-plugin",
     below: "examples/hello-plugin",
+    profile: "release",
     results: "hello-plugin",
 };
 
@@ -69,14 +77,14 @@ fn build_set(toolchain: Toolchain, set: &Set) -> Result<()> {
     let metadata = workspace::metadata(&directory, &["--no-deps"])?;
     let crates = components_below(&metadata, &workspace::root().join(set.below));
     ensure!(!crates.is_empty(), "there is no crate of the type cdylib below {}", set.below);
-    let mut command = toolchain.build(&directory);
+    let mut command = toolchain.build(&directory, set.profile);
     for (package, _) in &crates {
         command.args(["--package", package]);
     }
     run::run(&mut command)?;
     let results = workspace::results().join(set.results);
     fs::create_dir_all(&results).with_context(|| format!("failed to create {}", results.display()))?;
-    let built = wasm::target_dir().join(wasm::TARGET).join("release");
+    let built = wasm::target_dir().join(wasm::TARGET).join(set.profile);
     let mut names = Vec::new();
     for (package, library) in &crates {
         let name = format!("{package}.wasm");

@@ -74,13 +74,13 @@ impl Toolchain {
         })
     }
 
-    /// `cargo build` for WebAssembly in the workspace of a directory.
-    pub fn build(self, directory: &Path) -> Command {
+    /// `cargo build` for WebAssembly in the workspace of a directory, in one of its profiles.
+    pub fn build(self, directory: &Path, profile: &str) -> Command {
         let mut command = match self {
             Self::Own => run::cargo(directory),
             Self::Debian => debian_cargo(directory),
         };
-        command.args(["build", "--release", "--lib", "--target", TARGET, "--target-dir"]).arg(target_dir());
+        command.args(["build", "--profile", profile, "--lib", "--target", TARGET, "--target-dir"]).arg(target_dir());
         if self == Self::Debian {
             command.arg("-Zbuild-std=std,panic_abort");
         }

@@ -37,12 +37,12 @@ pub fn results() -> PathBuf {
 
 /// The program `opstack`, built by [`build_opstack`].
 pub fn opstack() -> PathBuf {
-    program("opstack")
+    program("debug", "opstack")
 }
 
-/// A program of the workspace, in the profile that the tests use.
-pub fn program(name: &str) -> PathBuf {
-    target_dir().join("debug").join(format!("{name}{}", env::consts::EXE_SUFFIX))
+/// A program of the workspace. The profile is named by its directory: `debug` is that of the tests.
+pub fn program(profile: &str, name: &str) -> PathBuf {
+    target_dir().join(profile).join(format!("{name}{}", env::consts::EXE_SUFFIX))
 }
 
 /// Builds `opstack` in the profile that the tests use.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::hash;
+
 /// A kind of the Kubernetes API without its version: what an object is, however it is spelled.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupKind {
@@ -163,8 +165,28 @@ pub const OWNER_ANNOTATION: &str = "opstack.optimism.io/owner";
 pub const DESIRED_ANNOTATION: &str = "opstack.optimism.io/desired";
 /// Annotation of a child: what becomes of it when it is no longer rendered.
 pub const POLICY_ANNOTATION: &str = "opstack.optimism.io/policy";
+/// Label of the pods of a child: which workload they are of, as [`workload_label`] has it.
+pub const WORKLOAD_LABEL: &str = "opstack.optimism.io/workload";
 /// All annotations that only the host may write begin so.
 pub const RESERVED_PREFIX: &str = "opstack.optimism.io/";
+
+/// Characters of a label's value.
+const MAX_LABEL: usize = 63;
+
+/// `statefulset.node` for the StatefulSet `node`; nothing for kinds whose pods the host does not label.
+pub fn workload_label(workload: &ObjectKey) -> Option<String> {
+    let kind = match (workload.kind.group.as_ref(), workload.kind.kind.as_ref()) {
+        ("apps", "StatefulSet") => "statefulset",
+        ("apps", "Deployment") => "deployment",
+        _ => return None,
+    };
+    let label = format!("{kind}.{}", workload.name);
+    if label.len() <= MAX_LABEL {
+        return Some(label);
+    }
+    // Names of Deployments may be longer than labels.
+    Some(format!("{kind}.{}", hash::of_parts([workload.name.as_ref()])))
+}
 
 #[cfg(test)]
 mod tests {

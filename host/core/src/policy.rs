@@ -9,6 +9,7 @@ use crate::grants::Grants;
 use crate::hash;
 use crate::ids::{
     DESIRED_ANNOTATION, Gvk, OWNER_ANNOTATION, ObjectKey, POLICY_ANNOTATION, PluginName, RESERVED_PREFIX,
+    WORKLOAD_LABEL, workload_label,
 };
 use crate::inventory::PATCH_ANNOTATION_PREFIX;
 use crate::probe::Question;
@@ -120,7 +121,7 @@ fn check_one(
         return Err(Fault::plugin("InvalidAnswer", format!("{key} has a status; only its controller writes that")));
     }
     pod_security::check(&key, &object, grants.pod_security)?;
-    let hash = dress(&mut object, resource.policy, owner, plugin);
+    let hash = dress(&key, &mut object, resource.policy, owner, plugin);
     Ok(DesiredChild { key, gvk, policy: resource.policy, object, hash })
 }
 
@@ -178,12 +179,13 @@ fn check_metadata(key: &ObjectKey, object: &Value) -> Result<(), Fault> {
 }
 
 /// Adds owner, policy and hash. The hash covers all that is applied but itself.
-fn dress(object: &mut Value, policy: Policy, owner: &Owner, plugin: &PluginName) -> String {
+fn dress(key: &ObjectKey, object: &mut Value, policy: Policy, owner: &Owner, plugin: &PluginName) -> String {
     if policy == Policy::Patch {
         let hash = hash::of_json(object);
         annotate(object, &format!("{PATCH_ANNOTATION_PREFIX}{plugin}"), &hash);
         return hash;
     }
+    label_pods(key, object);
     annotate(object, OWNER_ANNOTATION, &owner.key.to_string());
     annotate(object, POLICY_ANNOTATION, policy.as_str());
     if policy == Policy::Delete {
@@ -205,6 +207,14 @@ fn dress(object: &mut Value, policy: Policy, owner: &Owner, plugin: &PluginName)
 /// The metadata of an object that was found to have a name, and so has some.
 fn metadata_of(object: &mut Value) -> Option<&mut Map<String, Value>> {
     object.get_mut("metadata")?.as_object_mut()
+}
+
+/// Tells the pods of a workload from others, so that the host finds those it is to ask.
+fn label_pods(key: &ObjectKey, object: &mut Value) {
+    let labels = object.pointer_mut("/spec/template/metadata/labels").and_then(Value::as_object_mut);
+    if let (Some(label), Some(labels)) = (workload_label(key), labels) {
+        labels.insert(WORKLOAD_LABEL.into(), label.into());
+    }
 }
 
 fn annotate(object: &mut Value, key: &str, value: &str) {

@@ -1,17 +1,18 @@
 //! Compiled components on disk: a warm start neither validates nor compiles.
 //!
-//! An entry is named by the digest of what was delivered and by all that had a part in compiling it. It begins with a checksum
-//! over its name and what follows, so neither a damaged file nor one under another's name is taken for whole; then comes a
-//! line with what the component is, then machine code. It is written beside its place and renamed, so a reader sees all of it
-//! or nothing. Whatever is wrong with an entry, the component is compiled again and the entry replaced; whatever is wrong with
-//! the directory, the engine works without.
+//! An entry is named by the digest of what was delivered and by all that had a part in compiling it. Machine code comes first,
+//! so that the file can be mapped: its pages are shared, and read when they are run. Then comes what the component is, then a
+//! checksum over the entry's name and all of it, so neither a damaged file nor one under another's name is taken for whole. An
+//! entry is written beside its place and renamed, so a reader sees all of it or nothing. Whatever is wrong with one, the
+//! component is compiled again and the entry replaced; whatever is wrong with the directory, the engine works without.
 
 use sha2::{Digest as _, Sha256};
-use std::fs;
+use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 use tracing::warn;
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -56,7 +57,13 @@ pub(crate) fn load(engine: &Engine, dir: Option<&Path>, artifact: &Artifact) -> 
     Ok(compiled)
 }
 
+/// Bytes of the checksum, which is the end of an entry.
 const CHECKSUM: usize = 32;
+/// Bytes of what the component is, filled up with spaces.
+const SURFACE: usize = 96;
+const TRAILER: usize = SURFACE + CHECKSUM;
+/// So many entries are kept. A plugin has one for each of its versions, and for each version of the engine.
+const KEPT: usize = 64;
 
 /// One file of the cache.
 struct Entry {
@@ -76,52 +83,66 @@ impl Entry {
     }
 
     fn read(&self, engine: &Engine) -> Option<Compiled> {
-        let bytes = match fs::read(&self.path) {
-            Ok(bytes) => bytes,
+        let file = match File::open(&self.path) {
+            Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return None,
             Err(error) => {
                 warn!(path = %self.path.display(), %error, "failed to read a compiled component; it is compiled again");
                 return None;
             }
         };
-        let compiled = self.parse(engine, &bytes);
+        let compiled = self.open(engine, file);
         if compiled.is_none() {
             warn!(path = %self.path.display(), "a compiled component is damaged or not ours; it is compiled again");
         }
         compiled
     }
 
-    fn parse(&self, engine: &Engine, bytes: &[u8]) -> Option<Compiled> {
-        let (checksum, content) = bytes.split_at_checked(CHECKSUM)?;
-        if self.checksum(&[content]) != *checksum {
-            return None;
-        }
-        let end = content.iter().position(|byte| *byte == b'\n')?;
-        let (line, code) = (content.get(..end)?, content.get(end + 1..)?);
-        let surface = std::str::from_utf8(line).ok()?.parse().ok()?;
-        Some(Compiled { component: deserialize(engine, code)?, surface, origin: Origin::Cached })
+    fn open(&self, engine: &Engine, mut file: File) -> Option<Compiled> {
+        let surface = self.verify(&mut file).ok()??;
+        // Best effort: what was used last is kept longest.
+        let _ = file.set_modified(SystemTime::now());
+        Some(Compiled { component: deserialize(engine, &self.path)?, surface, origin: Origin::Cached })
     }
 
-    fn checksum(&self, parts: &[&[u8]]) -> [u8; CHECKSUM] {
-        let hasher = Sha256::new().chain_update(&self.name);
-        parts.iter().fold(hasher, |hasher, part| hasher.chain_update(part)).finalize().into()
+    /// What the component is, where the file is whole.
+    fn verify(&self, file: &mut File) -> std::io::Result<Option<Surface>> {
+        let Some(code) = file.metadata()?.len().checked_sub(TRAILER as u64) else { return Ok(None) };
+        let mut hasher = self.hasher();
+        std::io::copy(&mut file.take(code), &mut hasher)?;
+        let (mut surface, mut checksum) = ([0; SURFACE], [0; CHECKSUM]);
+        file.read_exact(&mut surface)?;
+        file.read_exact(&mut checksum)?;
+        let whole = hasher.chain_update(surface).finalize()[..] == checksum;
+        let text = std::str::from_utf8(&surface).ok().filter(|_| whole);
+        Ok(text.and_then(|text| text.trim_end().parse().ok()))
+    }
+
+    fn hasher(&self) -> Sha256 {
+        Sha256::new().chain_update(&self.name)
     }
 
     fn write(&self, compiled: &Compiled) -> std::io::Result<()> {
         let code = compiled.component.serialize().map_err(std::io::Error::other)?;
-        let line = format!("{}\n", compiled.surface);
-        let checksum = self.checksum(&[line.as_bytes(), &code]);
-        if let Some(dir) = self.path.parent() {
-            fs::create_dir_all(dir)?;
+        let surface = format!("{:SURFACE$}", compiled.surface.to_string());
+        if surface.len() > SURFACE {
+            return Err(std::io::Error::other(format!(
+                "{:?} is longer than {SURFACE} bytes",
+                compiled.surface.version
+            )));
         }
+        let checksum = self.hasher().chain_update(&code).chain_update(&surface).finalize();
+        let Some(dir) = self.path.parent() else { return Ok(()) };
+        fs::create_dir_all(dir)?;
         let partial = self.partial();
-        let written = write_through(&partial, &[&checksum, line.as_bytes(), &code]);
+        let written = write_through(&partial, &[&code, surface.as_bytes(), &checksum]);
         let placed = written.and_then(|()| fs::rename(&partial, &self.path));
         if placed.is_err() {
             // Best effort: it is of no use to anybody.
             let _ = fs::remove_file(&partial);
         }
-        placed
+        placed?;
+        sweep(dir)
     }
 
     /// A name that nobody else writes to: the same component may be loaded twice at once, and a directory be shared.
@@ -133,14 +154,38 @@ impl Entry {
 }
 
 #[allow(unsafe_code, reason = "the only way to load machine code; see the comment on what makes it sound")]
-fn deserialize(engine: &Engine, code: &[u8]) -> Option<Component> {
+fn deserialize(engine: &Engine, path: &Path) -> Option<Component> {
     // SAFETY: the checksum says that these are the bytes that were written under this name, and only this module writes into
-    // the cache directory, which has the rights of the operator's own files: who can change it can change the operator.
-    unsafe { Component::deserialize(engine, code) }.ok()
+    // the cache directory, where it replaces files by whole ones and never changes one. The directory has the rights of the
+    // operator's own files: who can change it can change the operator.
+    unsafe { Component::deserialize_file(engine, path) }.ok()
 }
 
 fn write_through(path: &Path, parts: &[&[u8]]) -> std::io::Result<()> {
-    let mut file = fs::File::create(path)?;
+    let mut file = File::create(path)?;
     parts.iter().try_for_each(|part| file.write_all(part))?;
     file.sync_all()
+}
+
+/// Removes what was not used for the longest time, where there is more than is kept. Who has it mapped keeps it.
+fn sweep(dir: &Path) -> std::io::Result<()> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let path = entry.path();
+        // Another process may have removed it since.
+        let Ok(modified) = entry.metadata().and_then(|metadata| metadata.modified()) else { continue };
+        if path.extension().is_some_and(|extension| extension == "cwasm") {
+            entries.push((modified, path));
+        }
+    }
+    entries.sort();
+    let surplus = entries.len().saturating_sub(KEPT);
+    for (_, path) in entries.drain(..surplus) {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }

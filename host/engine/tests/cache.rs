@@ -65,6 +65,21 @@ fn an_entry_under_the_name_of_another_component_is_not_taken_for_it() {
 }
 
 #[test]
+fn what_was_not_used_for_long_makes_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let long_ago = std::time::SystemTime::UNIX_EPOCH;
+    for number in 0..100 {
+        let old = std::fs::File::create(dir.path().join(format!("{number}.cwasm"))).unwrap();
+        old.set_modified(long_ago).unwrap();
+    }
+    std::fs::write(dir.path().join("not-ours"), "").unwrap();
+    assert_eq!(origin(dir.path()), Origin::Compiled);
+    assert_eq!(entries(dir.path()).len(), 64 + 1);
+    assert!(dir.path().join("not-ours").exists());
+    assert_eq!(origin(dir.path()), Origin::Cached);
+}
+
+#[test]
 fn without_a_place_it_works_all_the_same() {
     let file = tempfile::NamedTempFile::new().unwrap();
     assert_eq!(origin(&file.path().join("below a file")), Origin::Compiled);

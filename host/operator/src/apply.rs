@@ -156,10 +156,17 @@ pub async fn delete(cx: &Context, api: &Api<Watched>, key: &ObjectKey, uid: &str
         preconditions: Some(Preconditions { uid: Some(uid.to_string()), resource_version: None }),
         ..DeleteParams::background()
     };
+    let owner = cx.hub.cache.get(key).and_then(|entry| entry.live.owner.clone());
+    let writing = cx.hub.writing(key, owner);
     let answer = cx.leader.during(api.delete(&key.name, &params)).await?;
     cx.metrics.write("delete", answer.is_ok());
     match answer {
-        Ok(_) => {
+        Ok(deletion) => {
+            match deletion.left() {
+                // It waits for finalizers or a grace period.
+                Some(leaving) => writing.answered(leaving.object),
+                None => writing.gone(uid),
+            }
             info!(child = %key, "deleted");
             Ok(())
         }

@@ -3,6 +3,7 @@
 //! Here they get what they must not know by themselves: where targets are, who leads, and whom a wake concerns. A standby asks
 //! nothing and does nothing; it begins when it gets the Lease.
 
+mod pods;
 mod targets;
 
 use opstack_core::ids::ObjectKey;
@@ -61,6 +62,11 @@ impl Chain {
     /// What its probes found.
     pub fn observations(&self, owner: &ObjectKey) -> Vec<Observation> {
         self.parts.as_ref().map(|parts| parts.prober.observations(owner)).unwrap_or_default()
+    }
+
+    /// Whether all its probes were asked at least once by this process. If not, it is woken when they were.
+    pub fn is_measured(&self, owner: &ObjectKey) -> bool {
+        self.parts.as_ref().is_none_or(|parts| parts.prober.is_measured(owner))
     }
 
     /// What became of its actions.

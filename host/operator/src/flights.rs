@@ -16,6 +16,25 @@ struct Flight {
     held: Vec<Change>,
 }
 
+/// What a write made of its object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// This version.
+    Version(u64),
+    /// Nothing: it is gone.
+    Nothing,
+}
+
+impl Made {
+    fn is(self, change: &Change) -> bool {
+        match (self, &change.after) {
+            (Self::Version(version), Some(entry)) => entry.resource_version == version,
+            (Self::Nothing, None) => true,
+            _ => false,
+        }
+    }
+}
+
 /// Writes under way, by object.
 #[derive(Default)]
 pub struct Flights(Mutex<HashMap<ObjectKey, Flight>>);
@@ -41,13 +60,13 @@ impl Flights {
         }
     }
 
-    /// A write ended; it made the version given, if it succeeded. Gives the change that it was itself, if that came by the
-    /// watch, and those that are held no longer.
-    pub fn end(&self, key: &ObjectKey, version: Option<u64>) -> (Option<Change>, Vec<Change>) {
+    /// A write ended, and made something if it succeeded. Gives the change that it was itself, if that came by the watch, and
+    /// those that are held no longer.
+    pub fn end(&self, key: &ObjectKey, made: Option<Made>) -> (Option<Change>, Vec<Change>) {
         let mut flights = self.lock();
         let Some(flight) = flights.get_mut(key) else { return (None, vec![]) };
-        let is_own = |change: &Change| change.after.as_ref().map(|entry| entry.resource_version) == version;
-        let own = version.and_then(|_| flight.held.iter().position(is_own)).map(|place| flight.held.remove(place));
+        let place = made.and_then(|made| flight.held.iter().position(|change| made.is(change)));
+        let own = place.map(|place| flight.held.remove(place));
         flight.writes = flight.writes.saturating_sub(1);
         if flight.writes > 0 {
             return (own, vec![]);
@@ -83,10 +102,21 @@ mod tests {
         for version in [2, 3, 4] {
             assert!(flights.hold(change(version)).is_none());
         }
-        let (own, others) = flights.end(&key, Some(3));
+        let (own, others) = flights.end(&key, Some(Made::Version(3)));
         assert_eq!(own.map(|own| versions(&[own])), Some(vec![3]));
         assert_eq!(versions(&others), [2, 4]);
         assert!(flights.lock().is_empty());
+    }
+
+    #[test]
+    fn the_end_of_an_object_is_told_from_its_changes() {
+        let (flights, key) = (Flights::default(), change(1).key);
+        flights.begin(&key);
+        flights.hold(change(2));
+        flights.hold(Change { after: None, ..change(2) });
+        let (own, others) = flights.end(&key, Some(Made::Nothing));
+        assert!(own.is_some_and(|own| own.after.is_none()));
+        assert_eq!(versions(&others), [2]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tracing::{Instrument, info_span};
 use crate::cache::facts::Facts;
 use crate::cache::{Cache, Change, Entry, Keep, Watch};
 use crate::deps::{Deps, Lookup};
-use crate::flights::Flights;
+use crate::flights::{Flights, Made};
 use crate::kinds::Kinds;
 use crate::queue::Queue;
 
@@ -241,8 +241,7 @@ pub struct Writing<'a> {
     key: &'a ObjectKey,
     /// It is at work on this very object: it knows.
     owner: Option<ObjectKey>,
-    /// The version that was made.
-    made: Option<u64>,
+    made: Option<Made>,
 }
 
 impl Writing<'_> {
@@ -260,10 +259,19 @@ impl Writing<'_> {
         }
     }
 
+    /// Takes in that the object is gone, and names whom that concerns.
+    pub fn gone(mut self, uid: &str) {
+        self.made = Some(Made::Nothing);
+        let known = self.hub.cache.get(self.key).filter(|entry| entry.live.uid.as_ref() == uid);
+        if let Some(change) = known.and_then(|entry| self.hub.cache.remove(&entry)) {
+            self.hub.wake_lookers(&change, self.owner.as_ref());
+        }
+    }
+
     fn take_in(mut self, object: serde_json::Value) -> Option<Change> {
         let kind = &self.key.kind;
         let entry = Entry::of(kind, object, self.hub.keep_of(kind), &self.hub.facts);
-        self.made = Some(entry.resource_version);
+        self.made = Some(Made::Version(entry.resource_version));
         let change = self.hub.cache.put(entry)?;
         self.hub.wake_lookers(&change, self.owner.as_ref());
         Some(change)

@@ -276,6 +276,15 @@ async fn tear_down(
     }
 }
 
+/// Whether the status stands that was written before this process began: it says what was measured then, and not all of it
+/// was measured again yet. To say in between that nothing is known would be two writes for each object and each restart.
+fn stands(cx: &Context, key: &ObjectKey, object: &Value, outcome: &Outcome) -> bool {
+    let status = &object["status"];
+    let is_current = status["observedGeneration"] == object["metadata"]["generation"]
+        && outcome.applied.as_deref() == status[status::APPLIED].as_str();
+    is_current && outcome.answer.is_some() && !outcome.wrote && !cx.chain.is_measured(key)
+}
+
 /// Reports, and says when to look again.
 async fn conclude(
     cx: &Context,
@@ -291,6 +300,9 @@ async fn conclude(
     let plugin = outcome.answer.as_ref().map(|answer| (&answer.status, answer.conditions.as_slice()));
     let report = Report { standing: &outcome.standing, plugin, phases, applied: outcome.applied.as_deref() };
     cx.metrics.standing(served.plugin.as_str(), &outcome.standing);
+    if stands(cx, &entry.key, object, &outcome) {
+        return requeue::of(&outcome.standing, outcome.answer.and_then(|answer| answer.requeue_after));
+    }
     match report::report(cx, &subject, &report).await {
         Err(fault) => {
             warn!(%fault, "failed to report");

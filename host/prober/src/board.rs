@@ -55,7 +55,19 @@ struct Entry {
     asked_by: BTreeSet<ObjectKey>,
     /// By pod; the pod of what is no pod is empty.
     cells: BTreeMap<String, Cell>,
+    /// The pods of the last round, once there was one.
+    pods: Option<BTreeSet<String>>,
     leash: Leash,
+}
+
+impl Entry {
+    /// Whether a first round came to its end, be it that there was nobody to ask.
+    fn is_measured(&self) -> bool {
+        match &self.pods {
+            Some(pods) => pods.iter().all(|pod| self.cells.contains_key(pod)),
+            None => !self.cells.is_empty(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -63,12 +75,22 @@ struct Owner {
     probes: Vec<Subscription>,
     /// It was woken and has not looked since.
     woken: bool,
+    /// It was told that not all is measured, and is woken when it is.
+    awaits: bool,
 }
 
 struct Subscription {
     probe: Probe,
     inquiry: Inquiry,
     shown: BTreeMap<String, Face>,
+}
+
+impl Owner {
+    fn is_measured(&self, inquiries: &HashMap<Inquiry, Entry>) -> bool {
+        let measured =
+            |subscription: &Subscription| inquiries.get(&subscription.inquiry).is_some_and(Entry::is_measured);
+        self.probes.iter().all(measured)
+    }
 }
 
 impl Board {
@@ -87,7 +109,7 @@ impl Board {
             probes.into_iter().map(|probe| known.take(&probe).unwrap_or_else(|| self.subscribe(probe))).collect();
         touched.extend(probes.iter().map(|subscription| subscription.inquiry.clone()));
         if !probes.is_empty() {
-            self.owners.insert(key.clone(), Owner { probes, woken: known.woken });
+            self.owners.insert(key.clone(), Owner { probes, woken: known.woken, awaits: known.awaits });
         }
         let started = touched.into_iter().filter_map(|inquiry| self.settle(key, inquiry)).collect();
         Declared { started, wake: self.must_wake(key, None, now) }
@@ -109,7 +131,10 @@ impl Board {
             let asked_by = BTreeSet::from([key.clone()]);
             let pace = pace(owners, &inquiry, &asked_by)?;
             let leash = Leash { changed: Arc::default(), stop: CancellationToken::new() };
-            inquiries.insert(inquiry.clone(), Entry { pace, asked_by, cells: BTreeMap::new(), leash: leash.clone() });
+            inquiries.insert(
+                inquiry.clone(),
+                Entry { pace, asked_by, cells: BTreeMap::new(), pods: None, leash: leash.clone() },
+            );
             return Some((inquiry, leash));
         };
         if wanted {
@@ -150,6 +175,7 @@ impl Board {
     pub(crate) fn keep(&mut self, inquiry: &Inquiry, pods: &BTreeSet<String>, now: Instant) -> Vec<ObjectKey> {
         let Some(entry) = self.inquiries.get_mut(inquiry) else { return vec![] };
         entry.cells.retain(|pod, _| pods.contains(pod));
+        entry.pods = Some(pods.clone());
         self.review(inquiry, now)
     }
 
@@ -170,11 +196,23 @@ impl Board {
         let Some(owner) = owners.get_mut(key).filter(|owner| !owner.woken) else { return false };
         let mut looked_at =
             owner.probes.iter().filter(|subscription| inquiry.is_none_or(|inquiry| subscription.inquiry == *inquiry));
-        owner.woken = looked_at.any(|subscription| {
+        let news = looked_at.any(|subscription| {
             let cells = inquiries.get(&subscription.inquiry).map(|entry| &entry.cells);
             cells.is_some_and(|cells| subscription.faces(cells, now) != subscription.shown)
         });
+        let complete = owner.awaits && owner.is_measured(inquiries);
+        // Said once.
+        owner.awaits &= !complete;
+        owner.woken = news || complete;
         owner.woken
+    }
+
+    /// Whether all that an owner asks was asked at least once. If not, it is woken when it was.
+    pub(crate) fn is_measured(&mut self, key: &ObjectKey) -> bool {
+        let Self { inquiries, owners } = self;
+        let Some(owner) = owners.get_mut(key) else { return true };
+        owner.awaits = !owner.is_measured(inquiries);
+        !owner.awaits
     }
 
     /// The next moment, after this one, at which time alone makes something stale.

@@ -116,6 +116,11 @@ impl Prober {
         self.shared.board().observations(owner, Instant::now())
     }
 
+    /// Whether all that an object asks was asked at least once by this process. If not, it is woken when it was.
+    pub fn is_measured(&self, owner: &ObjectKey) -> bool {
+        self.shared.board().is_measured(owner)
+    }
+
     /// Asks nothing until [`Self::resume`]: a standby stays quiet. What is in flight comes to its end.
     pub fn pause(&self) {
         self.run(false);

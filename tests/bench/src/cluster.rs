@@ -20,14 +20,14 @@ pub struct Cluster {
 /// The plugins of a whole chain.
 const PLUGINS: [&str; 7] = ["op-network", "op-node", "op-batcher", "op-proposer", "op-challenger", "reth", "geth"];
 
-/// What is not of interest in the operator's log here.
-const QUIET: &str = "--log-filter=info,opstack_operator=info";
+/// It keeps the lease while it is held still, and logs what it logs by default.
+const ARGUMENTS: [&str; 2] = ["--log-filter=info", "--lease-duration=60"];
 
 impl Cluster {
     /// Starts a cluster, an operator and its plugins.
     pub fn start(runtime: &tokio::runtime::Runtime) -> anyhow::Result<Self> {
         let site = Site::start_with(Options { controllers: false, ..Options::audited(AuditLevel::Metadata) });
-        let operator = Operator::start_with(&site, &[QUIET]);
+        let operator = Operator::start_with(&site, &ARGUMENTS);
         for name in PLUGINS {
             site.install(&plugins::pack(&plugins::module("plugins", name)));
         }

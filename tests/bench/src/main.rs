@@ -11,6 +11,7 @@ mod writes;
 
 use anyhow::Context as _;
 use serde_json::{Map, Value};
+use tokio::runtime::Runtime;
 
 /// What was measured, by name.
 #[derive(Default)]
@@ -25,13 +26,26 @@ impl Figures {
     }
 }
 
+type Part = fn(&mut Figures, &Runtime) -> anyhow::Result<()>;
+
+/// What can be measured alone, by naming it.
+const PARTS: [(&str, Part); 3] = [("render", render::measure), ("writes", writes::measure), ("scale", scale::measure)];
+
+/// `bench FILE [PART]…`
 fn main() -> anyhow::Result<()> {
-    let file = std::env::args().nth(1).unwrap_or_else(|| "target/bench.json".into());
+    let mut arguments = std::env::args().skip(1);
+    let file = arguments.next().context("the first argument is the file for the figures")?;
+    let wanted: Vec<String> = arguments.collect();
+    let names = PARTS.map(|(name, _)| name);
+    let unknown = wanted.iter().find(|name| !names.contains(&name.as_str()));
+    anyhow::ensure!(unknown.is_none(), "there is no part {unknown:?}; parts are {}", names.join(", "));
+    let runtime = Runtime::new()?;
     let mut figures = Figures::default();
-    render::measure(&mut figures)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    writes::measure(&mut figures, &runtime)?;
-    scale::measure(&mut figures, &runtime)?;
+    for (name, measure) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            measure(&mut figures, &runtime)?;
+        }
+    }
     std::fs::write(&file, serde_json::to_string_pretty(&figures.0)?)
         .with_context(|| format!("failed to write {file}"))?;
     println!("written to {file}");

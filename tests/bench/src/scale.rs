@@ -1,6 +1,7 @@
 //! Two thousand objects: a resync, memory, a warm start, a hot swap.
 
 use anyhow::Context as _;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use suite::{Operator, plugins, until};
 use tokio::runtime::Runtime;
@@ -48,9 +49,7 @@ fn hot_swap(cluster: &Cluster, figures: &mut Figures) -> anyhow::Result<()> {
     cluster.operator.settle();
     let (mark, before) = (cluster.site.audit.mark()?, cluster.operator.reconciles());
     let begun = Instant::now();
-    cluster
-        .site
-        .merge(&suite::paths::of(&packed.config_map), &plugins::bytes_patch(&plugins::rebuilt(&module, "again")));
+    cluster.site.put(&plugins::pack(&plugins::rebuilt(&module, "again")).config_map);
     until("a thousand nodes to be rendered again", LONG, || {
         let done = cluster.operator.reconciles() - before;
         if done >= SWAPPED as u64 { Ok(()) } else { Err(format!("{done} of {SWAPPED}")) }
@@ -68,11 +67,8 @@ fn restart(cluster: &mut Cluster, figures: &mut Figures) -> anyhow::Result<()> {
     let mark = cluster.site.audit.mark()?;
     // A stop gives the lease back, so the next does not wait for it.
     let arguments = ["--log-filter=info,opstack_operator::controller=debug", "--resync-interval=40"];
-    let begun = Instant::now();
     let next = Operator::spawn(&cluster.site, &arguments);
-    let spawned = Instant::now();
     std::mem::replace(&mut cluster.operator, next).stop();
-    let _ = (begun, spawned);
     cluster.operator.wait_ready();
     cluster.operator.settle();
     let events = cluster.site.audit.events_since(mark)?;
@@ -87,7 +83,9 @@ fn warm_start(cluster: &mut Cluster, figures: &mut Figures) -> anyhow::Result<()
         ["--leader-elect=false", "--log-filter=info,opstack_operator::controller=debug", "--resync-interval=40"];
     let begun = Instant::now();
     let next = Operator::spawn(&cluster.site, &arguments);
+    eprintln!("serving after {:?}", begun.elapsed());
     until("the first reconcile", LONG, || if next.log().contains("reconciled") { Ok(()) } else { Err("none".into()) });
+    eprintln!("{}", next.log());
     figures.note("warm_start_ms", begun.elapsed().as_secs_f64() * 1e3, "(at most 500)");
     std::mem::replace(&mut cluster.operator, next).stop();
     cluster.operator.settle();
@@ -107,10 +105,17 @@ fn resync(cluster: &Cluster, figures: &mut Figures) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Calls of the operator about single objects: all but watches, lists, leases and its questions about the server.
+/// Calls of the operator about single objects: all but watches, lists, leases and its questions about the server. Says which.
 fn calls(events: &control_plane::Events) -> usize {
     let ours = events.iter().filter(|event| event.user_agent.starts_with("opstack") && event.resource != "leases");
-    ours.filter(|event| !matches!(event.verb.as_str(), "list" | "watch") && event.namespace == "many").count()
+    let mut calls = BTreeMap::<_, usize>::new();
+    for event in ours.filter(|event| !matches!(event.verb.as_str(), "list" | "watch") && event.namespace == "many") {
+        *calls.entry((&event.verb, &event.resource, &event.subresource)).or_default() += 1;
+    }
+    for ((verb, resource, subresource), count) in &calls {
+        eprintln!("{count} times {verb} {resource} {subresource}");
+    }
+    calls.values().sum()
 }
 
 fn resident(operator: &Operator) -> anyhow::Result<f64> {

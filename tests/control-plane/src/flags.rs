@@ -74,7 +74,7 @@ impl Site<'_> {
             // A benchmark measures its own subject, not the queues of a two-core API server.
             "--max-requests-inflight=3000".to_owned(),
             "--max-mutating-requests-inflight=1000".to_owned(),
-            "--profiling=false".to_owned(),
+            "--profiling=true".to_owned(),
         ];
         if let Some(interval) = self.options.etcd_compaction_interval {
             flags.push(format!("--etcd-compaction-interval={}", duration(interval)));

@@ -24,6 +24,6 @@ pub mod plugins;
 mod site;
 mod wait;
 
-pub use operator::{Operator, program};
+pub use operator::{Operator, Signal, program};
 pub use site::Site;
 pub use wait::{MINUTE, until};

@@ -11,9 +11,18 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 
 use crate::{MINUTE, Site, plugins, until};
+
+/// What tests run it with, unless they say otherwise. The log is what they read when they fail.
+const DEFAULTS: [&str; 3] = ["--listen=127.0.0.1:0", "--lease-duration=5", "--log-filter=info,opstack_operator=debug"];
+
+/// `--name` of `--name=value`.
+fn name(argument: &str) -> &str {
+    argument.split('=').next().unwrap_or_default()
+}
 
 /// A running `opstack run`. Dropping it kills it; it does not outlive the test's process in any case.
 pub struct Operator {
@@ -54,7 +63,8 @@ impl Operator {
         let log = site.new_log();
         let mut command = Command::new(program());
         command
-            .args(["run", "--listen=127.0.0.1:0", "--lease-duration=5", "--log-filter=info,opstack_operator=debug"])
+            .arg("run")
+            .args(DEFAULTS.iter().filter(|default| arguments.iter().all(|argument| name(argument) != name(default))))
             .arg(format!("--cache-dir={}", plugins::root().join("target/compiled").display()))
             .args(arguments)
             .env("KUBECONFIG", kubeconfig)

@@ -1,20 +1,13 @@
 //! Where targets are, now: from names where names suffice, from the API server where they don't.
 //!
-//! Pods are not watched for this: a cluster has many, and most have nothing to be asked. They are listed by the selector of their
-//! workload, and again when the workload changes, which it does whenever one of its pods comes, goes or becomes ready. The
-//! workload is a child of ours, so its changes are in the cache anyway. A plugin without such targets costs nothing.
-//!
 //! The cache holds no Secret's values, so a secret URL is read from the API server, and again when the Secret changes.
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use k8s_openapi::ByteString;
-use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::{Pod, Secret};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
-use kube::api::{Api, ListParams};
-use kube::core::Selector;
+use kube::api::Api;
 use opstack_core::ids::{GroupKind, ObjectKey};
 use opstack_core::probe::{SecretKey, Target};
 use opstack_prober::{Endpoint, EndpointUrl, Resolve};
@@ -27,6 +20,8 @@ use tokio::time::Instant;
 
 use crate::hub::Hub;
 
+use super::pods::Pods;
+
 /// What was read serves so long at most, even if nothing is seen to change: the kind may be one that is not watched.
 const READ_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
@@ -34,7 +29,7 @@ const READ_AGAIN_AFTER: Duration = Duration::from_secs(30);
 pub struct Targets {
     hub: Arc<Hub>,
     cluster_domain: String,
-    pods: Read<ObjectKey, Arc<[Address]>>,
+    pods: Arc<Pods>,
     secrets: Read<SecretKey, EndpointUrl>,
 }
 
@@ -66,32 +61,14 @@ impl<K: Clone + Eq + Hash, V: Clone> Read<K, V> {
     }
 }
 
-/// A running pod.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Address {
-    pod: String,
-    ip: IpAddr,
-}
-
 impl Targets {
     /// Of this cluster.
     pub fn new(hub: Arc<Hub>, cluster_domain: &str) -> Self {
-        Self { hub, cluster_domain: cluster_domain.into(), pods: Read::new(), secrets: Read::new() }
+        Self { pods: Pods::new(hub.client.clone()), hub, cluster_domain: cluster_domain.into(), secrets: Read::new() }
     }
 
     fn version(&self, key: &ObjectKey) -> Option<u64> {
         self.hub.cache.get(key).map(|entry| entry.resource_version)
-    }
-
-    async fn pods(&self, workload: &ObjectKey) -> Result<Arc<[Address]>, String> {
-        // Before the list: a change meanwhile makes the next caller list again.
-        let version = self.version(workload);
-        if let Some(pods) = self.pods.get(workload, version) {
-            return Ok(pods);
-        }
-        let pods: Arc<[Address]> = list(&self.hub.client, workload).await?.into();
-        self.pods.put(workload, version, pods.clone());
-        Ok(pods)
     }
 
     async fn secret_url(&self, key: &SecretKey) -> Result<EndpointUrl, String> {
@@ -112,7 +89,7 @@ impl Targets {
                 Ok(vec![plain(String::new(), &url)?])
             }
             Target::Pods { workload, port, path } => {
-                let pods = self.pods(workload).await?;
+                let pods = self.pods.of(workload).await?;
                 pods.iter().map(|address| plain(address.pod.clone(), &pod_url(address.ip, *port, path)?)).collect()
             }
             Target::Url(url) => Ok(vec![plain(String::new(), url)?]),
@@ -153,48 +130,6 @@ fn pod_url(ip: IpAddr, port: u16, path: &str) -> Result<String, String> {
 
 fn rooted(path: &str) -> Result<&str, String> {
     if path.starts_with('/') { Ok(path) } else { Err(format!("the path {path:?} does not begin with /")) }
-}
-
-async fn list(client: &Client, workload: &ObjectKey) -> Result<Vec<Address>, String> {
-    let selector = selector(client, workload).await?;
-    let selector = Selector::try_from(selector).map_err(|error| format!("the selector of {workload}: {error}"))?;
-    if selector.selects_all() {
-        return Err(format!("{workload} selects no pods of its own"));
-    }
-    let api = Api::<Pod>::namespaced(client.clone(), &workload.namespace);
-    let pods = api.list(&ListParams::default().labels_from(&selector)).await;
-    let pods = pods.map_err(|error| refusal(&error, &format!("failed to list the pods of {workload}")))?;
-    Ok(pods.items.into_iter().filter_map(running).collect())
-}
-
-/// The pods that a workload is about.
-async fn selector(client: &Client, workload: &ObjectKey) -> Result<LabelSelector, String> {
-    let (namespace, name) = (&workload.namespace, &workload.name);
-    let spec = match (workload.kind.group.as_ref(), workload.kind.kind.as_ref()) {
-        ("apps", "StatefulSet") => {
-            let found = Api::<StatefulSet>::namespaced(client.clone(), namespace).get_opt(name).await;
-            found.map(|found| found.and_then(|found| found.spec).map(|spec| spec.selector))
-        }
-        ("apps", "Deployment") => {
-            let found = Api::<Deployment>::namespaced(client.clone(), namespace).get_opt(name).await;
-            found.map(|found| found.and_then(|found| found.spec).map(|spec| spec.selector))
-        }
-        _ => return Err(format!("{workload} is neither a Deployment nor a StatefulSet")),
-    };
-    match spec {
-        Ok(Some(selector)) => Ok(selector),
-        Ok(None) => Err(format!("{workload} does not exist")),
-        Err(error) => Err(refusal(&error, &format!("failed to get {workload}"))),
-    }
-}
-
-/// A pod that can be asked: it runs, and nobody has sent it away.
-fn running(pod: Pod) -> Option<Address> {
-    let status = pod.status?;
-    if pod.metadata.deletion_timestamp.is_some() || status.phase.as_deref() != Some("Running") {
-        return None;
-    }
-    Some(Address { pod: pod.metadata.name?, ip: status.pod_ip?.parse().ok()? })
 }
 
 /// The text under a key of a Secret.
@@ -241,18 +176,10 @@ mod tests {
     }
 
     #[test]
-    fn only_running_pods_are_asked() {
-        let pod = |metadata: serde_json::Value, status: serde_json::Value| {
-            let pod: Pod = serde_json::from_value(json!({"metadata": metadata, "status": status})).unwrap();
-            running(pod).map(|address| pod_url(address.ip, 9545, "/").unwrap())
-        };
-        let (named, well) = (json!({"name": "a"}), json!({"phase": "Running", "podIP": "10.0.0.7"}));
-        assert_eq!(pod(named.clone(), well.clone()).as_deref(), Some("http://10.0.0.7:9545/"));
-        let sixth = json!({"phase": "Running", "podIP": "fd00::7"});
-        assert_eq!(pod(named.clone(), sixth).as_deref(), Some("http://[fd00::7]:9545/"));
-        assert_eq!(pod(named.clone(), json!({"phase": "Pending", "podIP": "10.0.0.7"})), None);
-        assert_eq!(pod(named, json!({"phase": "Running"})), None);
-        assert_eq!(pod(json!({"name": "a", "deletionTimestamp": "2026-01-01T00:00:00Z"}), well), None);
+    fn a_pod_is_known_by_its_address() {
+        let url = |ip: &str| pod_url(ip.parse().unwrap(), 9545, "/");
+        assert_eq!(url("10.0.0.7").as_deref(), Ok("http://10.0.0.7:9545/"));
+        assert_eq!(url("fd00::7").as_deref(), Ok("http://[fd00::7]:9545/"));
     }
 
     #[test]

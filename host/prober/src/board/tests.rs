@@ -192,3 +192,19 @@ fn the_pace_is_the_shortest_interval_and_the_longest_timeout() {
     assert_eq!(board.pace(&inquiry), None);
     assert!(started[0].1.stop.is_cancelled());
 }
+
+#[test]
+fn who_waits_for_the_first_round_is_woken_by_its_end_even_if_nobody_was_there() {
+    let (mut board, now, first) = (Board::default(), Instant::now(), owner(0));
+    assert!(board.is_measured(&first), "it asks nothing");
+    let started = board.declare(&first, &[probe(0, false), probe(1, false)], now).started;
+    let [one, other] = [0, 1].map(|index| started[index].0.clone());
+    assert!(!board.is_measured(&first));
+    assert!(board.keep(&one, &BTreeSet::new(), now).is_empty(), "the other question is open");
+    let pods = BTreeSet::from([PODS[0].to_owned()]);
+    assert!(board.keep(&other, &pods, now).is_empty(), "the pod has not answered");
+    assert_eq!(board.record(&other, PODS[0], measured(None, now)), [first.clone()]);
+    board.observations(&first, now);
+    assert!(board.is_measured(&first));
+    assert!(board.review(&other, now).is_empty(), "it is told once");
+}

@@ -2,6 +2,7 @@
 
 mod claims;
 mod client;
+mod growth;
 mod in_use;
 mod orders;
 mod seed;
