@@ -184,9 +184,10 @@ fn node_info(found: &Findings) -> NodeInfo {
 
 fn phase(node: &Node<'_>, best: Option<&Findings>) -> Phase {
     match readiness(node.cx, &node.me.metadata.name) {
-        None | Some(Readiness::Terminating) => Phase::Pending,
+        Some(Readiness::Terminating) => Phase::Pending,
         Some(Readiness::Failed(_)) => Phase::Error,
-        Some(Readiness::Progressing(_)) => Phase::Initializing,
+        // What is not there yet is made with this answer.
+        None | Some(Readiness::Progressing(_)) => Phase::Initializing,
         Some(Readiness::Ready) if node.spec().pods() == 0 => Phase::Stopped,
         // Nobody can ask an RPC on the loopback: then readiness is all there is.
         Some(Readiness::Ready) if best.is_some_and(|found| found.head.is_some()) || !node.rpc_reachable() => {

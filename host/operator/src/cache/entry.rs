@@ -25,8 +25,29 @@ impl Keep {
     }
 }
 
-/// Names and values that selectors compare.
-pub type Selectable = Box<[(Box<str>, Box<str>)]>;
+/// Names and values that selectors compare, each ended by a NUL: there are many, and most are short.
+#[derive(Clone, Debug, Default)]
+pub struct Selectable(Box<str>);
+
+impl Selectable {
+    fn of(pairs: impl Iterator<Item = (String, String)>) -> Self {
+        let mut text = String::new();
+        for (name, value) in pairs.filter(|(name, value)| !name.contains('\0') && !value.contains('\0')) {
+            text.extend([&name, "\0", &value, "\0"]);
+        }
+        Self(text.into())
+    }
+
+    fn get(&self, wanted: &str) -> Option<&str> {
+        let mut parts = self.0.split_terminator('\0');
+        while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
+            if name == wanted {
+                return Some(value);
+            }
+        }
+        None
+    }
+}
 
 /// One object, as much of it as is needed.
 #[derive(Debug)]
@@ -102,9 +123,7 @@ impl Entry {
 
     /// Whether the terms of a selector hold (`a=b,c!=d,.spec.nodeType=x`).
     pub fn matches(&self, selector: &str) -> bool {
-        let label = |key: &str| {
-            self.labels.iter().flatten().find(|(name, _)| name.as_ref() == key).map(|(_, value)| value.as_ref())
-        };
+        let label = |key: &str| self.labels.as_ref()?.get(key);
         selector.split(',').map(str::trim).filter(|term| !term.is_empty()).all(|term| {
             if let Some((key, value)) = term.split_once("!=") {
                 label(key.trim()) != Some(value.trim())
@@ -127,7 +146,7 @@ fn selectable(object: &Value) -> Selectable {
         all.extend(fields(&value).into_iter().map(|(inner, value)| (format!(".spec.{key}.{inner}"), value)));
         all.push((format!(".spec.{key}"), value));
     }
-    all.into_iter().filter_map(|(key, value)| Some((key.into(), value.as_str()?.into()))).collect()
+    Selectable::of(all.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.to_string()))))
 }
 
 /// Fields of a status that the host writes: they must not wake those who look at the object.

@@ -162,7 +162,6 @@ fn refusal(error: &kube::Error, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_service_is_known_by_its_name() {

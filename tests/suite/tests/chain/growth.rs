@@ -28,7 +28,7 @@ fn bound(site: &Site, namespace: &str, grows: bool) -> (Value, String, String) {
     site.namespace(namespace);
     let network = network(namespace, "net");
     let mut node = replica(namespace, "node", &network, "geth");
-    node["spec"]["executionClient"]["storage"] = json!({"size": "10Gi", "storageClass": namespace});
+    node["spec"]["executionClient"]["settings"]["storage"] = json!({"size": "10Gi", "storageClass": namespace});
     site.create(&network);
     site.create(&node);
     let set = format!("/apis/apps/v1/namespaces/{namespace}/statefulsets/node");
@@ -44,7 +44,7 @@ fn bound(site: &Site, namespace: &str, grows: bool) -> (Value, String, String) {
 }
 
 fn resize(site: &Site, node: &Value, size: &str) {
-    site.merge(&paths::of(node), &json!({"spec": {"executionClient": {"storage": {"size": size}}}}));
+    site.merge(&paths::of(node), &json!({"spec": {"executionClient": {"settings": {"storage": {"size": size}}}}}));
 }
 
 /// What the claim asks for.
@@ -88,7 +88,7 @@ fn a_claim_that_can_not_grow_stays_as_it_is_and_the_node_says_so() {
     let before = (site.get(&set).expect("it is there"), site.get(&claim).expect("it is there"));
     resize(site, &node, "20Gi");
     let (node, _) = site.wait("the node to say that its claim can't grow", &paths::of(&node), MINUTE, |node| {
-        condition::brief(node, "Ready").1 == "ClaimNotResized"
+        condition::brief(node, "Ready").1 == "SpecClaimNotResized"
     });
     let message = condition::message(&node, "Ready");
     assert!(message.contains("20Gi"), "{message}");
@@ -97,6 +97,6 @@ fn a_claim_that_can_not_grow_stays_as_it_is_and_the_node_says_so() {
     assert_eq!(asked(&after.1), "10Gi");
     resize(site, &node, "10Gi");
     site.wait("the node to be well again", &paths::of(&node), MINUTE, |node| {
-        condition::brief(node, "Ready").1 != "ClaimNotResized"
+        condition::brief(node, "Ready").1 != "SpecClaimNotResized"
     });
 }
