@@ -46,7 +46,10 @@ enum Command {
     /// Check the rules of this repository that no compiler knows.
     Tidy,
     /// Measure the operator beside the raw work that it stands for, and write target/bench.json.
-    Bench,
+    Bench {
+        /// Only these: render, writes, scale.
+        parts: Vec<String>,
+    },
     /// Write what follows from the code: CustomResourceDefinitions and parts of the documents.
     Codegen {
         /// Write nothing; fail if something would change.
@@ -64,7 +67,7 @@ fn main() -> ExitCode {
         Command::Demo { keep, no_build } => demo::demo(keep, || build_unless(no_build)),
         Command::Test => return test::test(),
         Command::Tidy => tidy::tidy(),
-        Command::Bench => plugins::build_plugins().and_then(|()| bench::bench()),
+        Command::Bench { parts } => plugins::build_plugins().and_then(|()| bench::bench(&parts)),
         Command::Codegen { check, no_build } => {
             let mode = if check { Mode::Check } else { Mode::Write };
             build_unless(no_build).and_then(|()| codegen::codegen(mode))

@@ -203,7 +203,7 @@ fn who_waits_for_the_first_round_is_woken_by_its_end_even_if_nobody_was_there() 
     assert!(board.keep(&one, &BTreeSet::new(), now).is_empty(), "the other question is open");
     let pods = BTreeSet::from([PODS[0].to_owned()]);
     assert!(board.keep(&other, &pods, now).is_empty(), "the pod has not answered");
-    assert_eq!(board.record(&other, PODS[0], measured(None, now)), [first.clone()]);
+    assert_eq!(board.record(&other, PODS[0], measured(None, now)), std::slice::from_ref(&first));
     board.observations(&first, now);
     assert!(board.is_measured(&first));
     assert!(board.review(&other, now).is_empty(), "it is told once");
