@@ -62,7 +62,7 @@ impl Host for Lookups {
     fn get(&mut self, kind: &Gvk, namespace: Option<&str>, name: &str) -> Result<Option<Arc<str>>, Denied> {
         self.allow(kind)?;
         let key = ObjectKey::new(kind.group_kind.clone(), namespace.unwrap_or_default(), name);
-        let found = self.cache.get(&key).and_then(|entry| entry.body.clone());
+        let found = self.cache.get(&key).and_then(|entry| entry.text());
         self.record(Lookup::Object(key));
         Ok(found)
     }
@@ -74,7 +74,7 @@ impl Host for Lookups {
             namespace: namespace.map(ToString::to_string),
             selector: selector.into(),
         }));
-        let matching = |entry: Arc<Entry>| entry.matches(selector).then(|| entry.body.clone()).flatten();
+        let matching = |entry: Arc<Entry>| entry.matches(selector).then(|| entry.text()).flatten();
         Ok(self.cache.list(&kind.group_kind, namespace).into_iter().filter_map(matching).collect())
     }
 

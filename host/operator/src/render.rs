@@ -59,7 +59,7 @@ async fn call<T: Send + 'static>(
 
 fn request(cx: &Context, serving: &Serving, entry: &Entry) -> Request {
     Request {
-        object: entry.body.clone().unwrap_or_else(|| "null".into()),
+        object: entry.text().unwrap_or_else(|| "null".into()),
         children: children(cx, &entry.key),
         observations: cx.chain.observations(&entry.key),
         outcomes: cx.chain.outcomes(&entry.key),

@@ -6,6 +6,7 @@ use opstack_core::inventory::Live;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
+use super::body::Body;
 use super::facts::Facts;
 
 /// What is kept of a kind's objects, by the use that plugins make of it.
@@ -61,7 +62,7 @@ pub struct Entry {
     /// What selectors can ask for; only with a body.
     pub labels: Option<Selectable>,
     /// JSON text without managed fields; of a Secret, its facts.
-    pub body: Option<Arc<str>>,
+    pub body: Option<Body>,
     /// Changes with anything but what the host itself writes into a status.
     pub content: Box<str>,
     /// `spec`, labels, annotations, finalizers and deletion: what a reconcile starts from.
@@ -90,7 +91,7 @@ impl Entry {
             object.remove("binaryData");
         }
         let labels = keep.body.then(|| selectable(&object));
-        let body = keep.body.then(|| Arc::from(object.to_string()));
+        let body = keep.body.then(|| Body::of(object.to_string()));
         let (content, intent) = if keep.body { digests(&mut object) } else { Default::default() };
         Self { key, resource_version, live: Arc::new(live), labels, body, content, intent }
     }
@@ -116,9 +117,14 @@ impl Entry {
         self.resource_version < other.resource_version
     }
 
+    /// The JSON text, where it is kept.
+    pub fn text(&self) -> Option<Arc<str>> {
+        self.body.as_ref().map(Body::text)
+    }
+
     /// The body parsed, for the host's own use.
     pub fn parsed(&self) -> Value {
-        self.body.as_deref().and_then(|body| serde_json::from_str(body).ok()).unwrap_or(Value::Null)
+        self.text().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null)
     }
 
     /// Whether the terms of a selector hold (`a=b,c!=d,.spec.nodeType=x`).

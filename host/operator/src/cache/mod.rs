@@ -4,6 +4,7 @@
 //! look up, its JSON text; of a Secret, facts. A write of our own enters the cache with the API server's answer,
 //! so that the watch event that follows it says nothing new and wakes nobody.
 
+mod body;
 mod entry;
 pub mod facts;
 mod watch;

@@ -151,7 +151,7 @@ impl Args {
         serving: Arc<Serving>,
         document: &Document,
     ) -> anyhow::Result<Rendered> {
-        let body = cache.get(&document.key).and_then(|entry| entry.body.clone());
+        let body = cache.get(&document.key).and_then(|entry| entry.text());
         let request = Request {
             object: body.unwrap_or_else(|| "null".into()),
             children: vec![],
