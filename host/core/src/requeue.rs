@@ -12,6 +12,8 @@ pub enum Requeue {
     Await,
     /// After so long, because the plugin asked.
     After(Duration),
+    /// When those have been looked at that stand in line now.
+    Behind,
     /// Later and later, with jitter.
     Backoff,
 }
@@ -23,6 +25,15 @@ pub fn of(standing: &Standing, asked: Option<Duration>) -> Requeue {
         Standing::Invalid(_) | Standing::Waiting(_) | Standing::Paused => Requeue::Await,
         _ => asked.map_or(Requeue::Await, Requeue::After),
     }
+}
+
+/// From so many objects in line on, children are more urgent than telling about them.
+const CROWD: usize = 16;
+
+/// Whether an object whose children were just written lets others make theirs before its status is written. It comes to
+/// its turn again behind those in line now, and then it has nothing to write but its status, so that it is put off once.
+pub fn yields(wrote: bool, in_line: usize) -> bool {
+    wrote && in_line >= CROWD
 }
 
 /// Whether a fault may go away by itself. A plugin's fault stays until the plugin or the object changes: the call is pure.
@@ -44,6 +55,13 @@ pub fn backoff(failures: u32, random: f64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_status_waits_in_a_crowd_and_only_behind_children() {
+        assert!(yields(true, CROWD));
+        assert!(!yields(true, CROWD - 1));
+        assert!(!yields(false, usize::MAX), "the second time");
+    }
 
     #[test]
     fn backoff_grows_to_a_limit_and_spreads() {

@@ -166,7 +166,7 @@ impl Controllers {
             let key = tokio::select! { key = next => key, () = stop.cancelled() => return };
             let span = info_span!("reconcile", kind = %key.kind.kind, ns = %key.namespace, name = %key.name);
             let timer = self.cx.metrics.reconcile(served.plugin.as_str());
-            let requeue = reconcile(&self.cx, &served, &key).instrument(span).await;
+            let requeue = reconcile(&self.cx, &served, &key, queue.depth()).instrument(span).await;
             drop(timer);
             debug!(%key, ?requeue, "reconciled");
             queue.done(key, requeue, rand::rng().random());

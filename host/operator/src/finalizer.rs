@@ -3,13 +3,14 @@
 //! Teardown works from the inventory alone, so it needs no plugin.
 
 use futures::FutureExt;
-use kube::api::{Patch, PatchParams};
+use kube::api::PostParams;
+use kube::core::Request;
 use opstack_core::blame::Fault;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tracing::info;
 
 use crate::apply::{self, api_of, fault_of};
-use crate::cache::Entry;
+use crate::cache::{Entry, Watched};
 use crate::context::Context;
 use crate::reconcile::ServedKind;
 
@@ -57,14 +58,18 @@ pub async fn tear_down(cx: &Context, served: &ServedKind, entry: &Entry, object:
     Ok(())
 }
 
+/// Replaces the object as it was read but for the finalizers. Its `resourceVersion` makes sure that nothing is lost that
+/// somebody wrote since. For a patch of the same effect the API server takes half as long again.
 async fn write(cx: &Context, served: &ServedKind, entry: &Entry, object: &Value, all: &[&str]) -> Result<(), Fault> {
     let api = api_of(cx, &served.gvk, &entry.key.namespace)?;
-    // A list of a custom kind is replaced as a whole: the version makes sure that nobody's entry is lost.
-    let version = &object["metadata"]["resourceVersion"];
-    let patch = json!({"metadata": {"resourceVersion": version, "finalizers": all}});
-    let params = PatchParams { field_manager: Some(served.plugin.field_manager()), ..PatchParams::default() };
+    let mut object = object.clone();
+    object["metadata"]["finalizers"] = all.into();
+    let params = PostParams { field_manager: Some(served.plugin.field_manager()), ..PostParams::default() };
+    let request = Request::new(api.resource_url()).replace(&entry.key.name, &params, object.to_string().into());
+    let failed = |error: &kube::Error| fault_of(error, &format!("failed to write the finalizers of {}", entry.key));
+    let request = request.map_err(|error| failed(&kube::Error::BuildRequest(error)))?;
     let writing = cx.hub.writing(&entry.key, Some(entry.key.clone()));
-    let answer = cx.leader.during(api.patch(&entry.key.name, &params, &Patch::Merge(patch))).await?;
+    let answer = cx.leader.during(cx.hub.client.request::<Watched>(request)).await?;
     cx.metrics.write("finalizer", answer.is_ok());
     match answer {
         // The last finalizer is gone, and the object with it. The answer's version is the one before.
@@ -77,6 +82,6 @@ async fn write(cx: &Context, served: &ServedKind, entry: &Entry, object: &Value,
             Ok(())
         }
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(error) => Err(fault_of(&error, &format!("failed to write the finalizers of {}", entry.key))),
+        Err(error) => Err(failed(&error)),
     }
 }

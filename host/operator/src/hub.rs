@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 use tracing::{Instrument, info_span};
 
 use crate::cache::facts::Facts;
-use crate::cache::{Cache, Change, Entry, Keep, Watch};
+use crate::cache::{Cache, Change, Entry, Keep, Selector, Watch};
 use crate::deps::{Deps, Lookup};
 use crate::flights::{Flights, Made};
 use crate::kinds::Kinds;
@@ -194,8 +194,10 @@ impl Hub {
         askers.iter().filter(|asker| Some(*asker) != knows).for_each(|asker| self.wake(asker));
         let wait = if change.differs_in(|entry| &entry.intent) { LIST_DEBOUNCE } else { LIST_STATUS_DEBOUNCE };
         let sides = [&change.before, &change.after];
-        let selects =
-            |selector: &str| sides.iter().any(|side| side.as_ref().is_some_and(|entry| entry.matches(selector)));
+        let selects = |selector: &str| {
+            let selector = Selector::parse(selector);
+            sides.iter().any(|side| side.as_ref().is_some_and(|entry| entry.is_selected(&selector)))
+        };
         let listers = self.deps.listers(&change.key.kind, &change.key.namespace, selects);
         for lister in listers.into_iter().filter(|lister| Some(lister) != knows) {
             if let Some((queue, _)) = self.queue_of(&lister.kind) {

@@ -6,7 +6,7 @@ use opstack_engine::{Denied, Host, LogLevel};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::cache::{Cache, Entry};
+use crate::cache::{Cache, Entry, Selector};
 use crate::deps::{Listing, Lookup};
 use crate::plugins::{Registry, Serving};
 
@@ -74,7 +74,8 @@ impl Host for Lookups {
             namespace: namespace.map(ToString::to_string),
             selector: selector.into(),
         }));
-        let matching = |entry: Arc<Entry>| entry.matches(selector).then(|| entry.text()).flatten();
+        let selector = Selector::parse(selector);
+        let matching = |entry: Arc<Entry>| entry.is_selected(&selector).then(|| entry.text()).flatten();
         Ok(self.cache.list(&kind.group_kind, namespace).into_iter().filter_map(matching).collect())
     }
 

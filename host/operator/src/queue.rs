@@ -82,12 +82,12 @@ impl Queue {
                 inner.failures.remove(&key);
                 Some(delay)
             }
-            Requeue::Await => {
+            Requeue::Await | Requeue::Behind => {
                 inner.failures.remove(&key);
                 None
             }
         };
-        if again {
+        if again || requeue == Requeue::Behind {
             inner.enqueue(key);
         } else if let Some(delay) = delay {
             inner.schedule(key, delay);
@@ -169,6 +169,20 @@ mod tests {
         queue.done(at_work, Requeue::Await, 0.0);
         let again = queue.next().await;
         queue.done(again, Requeue::Await, 0.0);
+        assert!(queue.is_idle());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_yields_comes_behind_those_in_line() {
+        let queue = Queue::default();
+        ["a", "b", "c"].iter().for_each(|name| queue.add(key(name)));
+        let first = queue.next().await;
+        queue.done(first, Requeue::Behind, 0.0);
+        for expected in ["b", "c", "a"] {
+            let next = queue.next().await;
+            assert_eq!(next, key(expected));
+            queue.done(next, Requeue::Await, 0.0);
+        }
         assert!(queue.is_idle());
     }
 

@@ -57,8 +57,8 @@ impl Outcome {
     }
 }
 
-/// Brings one object to where its spec wants it. Says when to look again.
-pub async fn reconcile(cx: &Context, served: &ServedKind, key: &ObjectKey) -> Requeue {
+/// Brings one object to where its spec wants it, while so many others stand in line. Says when to look again.
+pub async fn reconcile(cx: &Context, served: &ServedKind, key: &ObjectKey, in_line: usize) -> Requeue {
     let Some(entry) = cx.hub.cache.get(key) else {
         cx.hub.deps.forget(key);
         cx.baselines.forget(key);
@@ -67,7 +67,7 @@ pub async fn reconcile(cx: &Context, served: &ServedKind, key: &ObjectKey) -> Re
     };
     let object = entry.parsed();
     let serving = cx.registry.workload(&key.kind);
-    let standing = if entry.live.terminating {
+    let outcome = if entry.live.terminating {
         let blocked = tear_down(cx, served, serving.as_ref(), &entry, &object).await;
         match blocked {
             None => return Requeue::Await,
@@ -79,7 +79,10 @@ pub async fn reconcile(cx: &Context, served: &ServedKind, key: &ObjectKey) -> Re
             Err(fault) => Outcome::of(faulty(fault)),
         }
     };
-    conclude(cx, served, serving.as_deref(), &entry, &object, standing).await
+    if requeue::yields(outcome.wrote, in_line) {
+        return Requeue::Behind;
+    }
+    conclude(cx, served, serving.as_deref(), &entry, &object, outcome).await
 }
 
 fn faulty(fault: Fault) -> Standing {

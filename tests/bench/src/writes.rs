@@ -167,6 +167,9 @@ fn burst(cluster: &Cluster, figures: &mut Figures, runtime: &Runtime, per_node: 
         if count >= wanted as f64 { Ok(()) } else { Err(format!("{count} of {wanted}")) }
     });
     let rate = wanted as f64 / begun.elapsed().as_secs_f64();
+    // Statuses come behind children; the second half of the raw writes must not share the API server with them.
+    cluster.operator.settle();
+    let told_rate = wanted as f64 / begun.elapsed().as_secs_f64();
     let stored = cluster
         .site
         .audit
@@ -178,6 +181,7 @@ fn burst(cluster: &Cluster, figures: &mut Figures, runtime: &Runtime, per_node: 
     write_raw(BURST / 2, BURST)?;
     let raw_rate = wanted as f64 / raw_took.as_secs_f64();
     figures.note("burst_over_raw", rate / raw_rate, "(at least 0.8)");
+    figures.note("burst_told_over_raw", told_rate / raw_rate, "(until every status was written too)");
     figures.note("burst_objects_per_s", rate, "");
     figures.note("raw_objects_per_s", raw_rate, "");
     Ok(())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use zstd::bulk::{Compressor, Decompressor};
 
 /// Shorter texts are kept as they are.
-const LONG: usize = 2048;
+const LONG: usize = 512;
 /// The fastest; it makes a fifth of an object.
 const LEVEL: i32 = 1;
 

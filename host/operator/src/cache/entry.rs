@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::body::Body;
 use super::facts::Facts;
+use super::selector::{Selectable, Selector};
 
 /// What is kept of a kind's objects, by the use that plugins make of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,30 +24,6 @@ impl Keep {
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self { body: self.body || other.body, status: self.status || other.status }
-    }
-}
-
-/// Names and values that selectors compare, each ended by a NUL: there are many, and most are short.
-#[derive(Clone, Debug, Default)]
-pub struct Selectable(Box<str>);
-
-impl Selectable {
-    fn of(pairs: impl Iterator<Item = (String, String)>) -> Self {
-        let mut text = String::new();
-        for (name, value) in pairs.filter(|(name, value)| !name.contains('\0') && !value.contains('\0')) {
-            text.extend([&name, "\0", &value, "\0"]);
-        }
-        Self(text.into())
-    }
-
-    fn get(&self, wanted: &str) -> Option<&str> {
-        let mut parts = self.0.split_terminator('\0');
-        while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
-            if name == wanted {
-                return Some(value);
-            }
-        }
-        None
     }
 }
 
@@ -90,7 +67,7 @@ impl Entry {
             // Plugins read text; binary data are mostly plugins themselves.
             object.remove("binaryData");
         }
-        let labels = keep.body.then(|| selectable(&object));
+        let labels = keep.body.then(|| Selectable::of(&object));
         let body = keep.body.then(|| Body::of(object.to_string()));
         let (content, intent) = if keep.body { digests(&mut object) } else { Default::default() };
         Self { key, resource_version, live: Arc::new(live), labels, body, content, intent }
@@ -127,32 +104,10 @@ impl Entry {
         self.text().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null)
     }
 
-    /// Whether the terms of a selector hold (`a=b,c!=d,.spec.nodeType=x`).
-    pub fn matches(&self, selector: &str) -> bool {
-        let label = |key: &str| self.labels.as_ref()?.get(key);
-        selector.split(',').map(str::trim).filter(|term| !term.is_empty()).all(|term| {
-            if let Some((key, value)) = term.split_once("!=") {
-                label(key.trim()) != Some(value.trim())
-            } else if let Some((key, value)) = term.split_once('=') {
-                label(key.trim()) == Some(value.trim_start_matches('=').trim())
-            } else {
-                label(term).is_some()
-            }
-        })
+    /// Whether a selector selects it.
+    pub fn is_selected(&self, selector: &Selector) -> bool {
+        selector.selects(self.labels.as_ref())
     }
-}
-
-/// What selectors can ask for: labels, and string fields of the spec at most two names deep.
-fn selectable(object: &Value) -> Selectable {
-    let fields = |value: &Value| -> Vec<(String, Value)> {
-        value.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
-    };
-    let mut all = fields(&object["metadata"]["labels"]);
-    for (key, value) in fields(&object["spec"]) {
-        all.extend(fields(&value).into_iter().map(|(inner, value)| (format!(".spec.{key}.{inner}"), value)));
-        all.push((format!(".spec.{key}"), value));
-    }
-    Selectable::of(all.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.to_string()))))
 }
 
 /// Fields of a status that the host writes: they must not wake those who look at the object.

@@ -7,9 +7,11 @@
 mod body;
 mod entry;
 pub mod facts;
+mod selector;
 mod watch;
 
 pub use entry::{Entry, Keep};
+pub use selector::Selector;
 pub use watch::{Watch, Watched};
 
 use opstack_core::ids::{GroupKind, ObjectKey};
