@@ -7,6 +7,7 @@ mod codegen;
 mod demo;
 mod kubernetes;
 mod plugins;
+mod programs;
 mod run;
 mod test;
 mod tidy;
@@ -41,6 +42,8 @@ enum Command {
         #[arg(long)]
         no_build: bool,
     },
+    /// Build the real programs of the OP Stack, once per machine, and list them with what they say they are.
+    Programs,
     /// Check everything: format, lints, generated files, tests. The last line tells the counts.
     Test,
     /// Check the rules of this repository that no compiler knows.
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Build => plugins::build_all(),
         Command::Demo { keep, no_build } => demo::demo(keep, || build_unless(no_build)),
+        Command::Programs => programs::programs(),
         Command::Test => return test::test(),
         Command::Tidy => tidy::tidy(),
         Command::Bench { parts } => plugins::build_plugins().and_then(|()| bench::bench(&parts)),

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{audit::AuditLog, kubectl::Kubectl, options::Options, plane::ControlPlane, programs::say};
+use crate::{audit::AuditLog, kubectl::Kubectl, options::Options, plane::ControlPlane, programs::VOICE};
 
 /// The variables that name an existing cluster, the more explicit one first.
 const VARIABLES: [&str; 2] = ["OPSTACK_TEST_KUBECONFIG", "KUBECONFIG"];
@@ -28,7 +28,7 @@ impl Cluster {
     pub fn from_env_or_start(options: Options) -> Result<Self> {
         match named(|variable| env::var_os(variable))? {
             Some((variable, kubeconfig)) => {
-                say(&format!("using the cluster of {variable}={}", kubeconfig.display()));
+                VOICE.say(&format!("using the cluster of {variable}={}", kubeconfig.display()));
                 Ok(Self::existing(kubeconfig))
             }
             None => Ok(Self::from(ControlPlane::start(options)?)),

@@ -1,8 +1,6 @@
 //! Where the programs of a control plane come from: a directory that the user names, or a cache
 //! into which they are built once from their sources.
 
-mod build;
-mod go;
 mod recipe;
 
 use std::{
@@ -11,9 +9,12 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use go_build::Voice;
 
-pub(crate) use self::go::say;
 pub use self::recipe::{ETCD_VERSION, KUBERNETES_VERSION};
+
+/// Who tells of progress.
+pub(crate) const VOICE: Voice = Voice("control-plane");
 
 /// The environment variable that names a directory with ready programs.
 const ASSETS: &str = "KUBEBUILDER_ASSETS";
@@ -43,7 +44,7 @@ impl Programs {
         match env::var_os(ASSETS).filter(|value| !value.is_empty()) {
             Some(assets) => Self::in_directory(Path::new(&assets))
                 .with_context(|| format!("{ASSETS} names a directory that lacks programs")),
-            None => Self::in_directory(&build::ensure_built(&cache_directory()?)?),
+            None => Self::in_directory(&recipe::plan().ensure_built()?),
         }
     }
 
@@ -61,17 +62,6 @@ impl Programs {
             kubectl: optional("kubectl"),
         })
     }
-}
-
-/// `$XDG_CACHE_HOME/opstack/kubernetes`, below `~/.cache` if that is not set.
-fn cache_directory() -> Result<PathBuf> {
-    let base = env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        // The specification says to ignore a relative path.
-        .filter(|path| path.is_absolute())
-        .or_else(|| env::home_dir().map(|home| home.join(".cache")))
-        .context("there is neither XDG_CACHE_HOME nor a home directory to keep the programs in")?;
-    Ok(base.join("opstack").join("kubernetes"))
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
-//! What is built and how, as plain text: versions, module files, build flags. Starts no process.
+//! What is built and how, as plain text: versions, module files, build flags.
 //!
-//! Everything that decides what the programs are goes into [`fingerprint`], which names the cache
+//! Everything that decides what the programs are goes into the fingerprint that names the cache
 //! directory: a changed recipe builds anew, an unchanged one never does.
 
-use std::fmt::Write as _;
+use std::{fs, path::Path};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use go_build::{Go, Plan, Program, Unit};
+
+use super::VOICE;
 
 /// The release of Kubernetes that is built from source.
 pub const KUBERNETES_VERSION: &str = "1.36.1";
@@ -13,37 +16,34 @@ pub const KUBERNETES_VERSION: &str = "1.36.1";
 /// The release of etcd that is built from source.
 pub const ETCD_VERSION: &str = "3.6.12";
 
-/// The oldest Go, as (major, minor), that compiles both releases.
-pub(crate) const OLDEST_GO: (u32, u32) = (1, 26);
-
-const MODULE: &str = "opstack.invalid/control-plane";
-
-/// A Go main package and the name of the program that comes out of it.
-pub(crate) struct Program {
-    pub name: &'static str,
-    pub package: &'static str,
+/// The programs of a control plane. etcd comes first, since every test needs it.
+pub(crate) fn plan() -> Plan {
+    Plan {
+        voice: VOICE,
+        kind: "kubernetes",
+        release: format!("v{KUBERNETES_VERSION}"),
+        what: "Kubernetes",
+        otherwise: "let KUBEBUILDER_ASSETS name a directory with etcd and kube-apiserver, or \
+                    OPSTACK_TEST_KUBECONFIG a kubeconfig of a cluster that tests may use",
+        needed_bytes: 6 << 30,
+        units: vec![etcd(), kubernetes()],
+    }
 }
 
-/// A Go module of nothing but requirements, and the programs that are compiled inside it.
-///
-/// etcd has one of its own: in a common module the two would have to agree on the versions of what
-/// they both depend on, and would be builds that neither project has ever tested.
-pub(crate) struct Tools {
-    pub name: &'static str,
-    pub module: &'static str,
-    pub version: &'static str,
-    pub programs: &'static [Program],
-}
-
-/// In the order in which they are built: what every test needs comes first.
-pub(crate) const TOOLS: [Tools; 2] = [
-    Tools {
+fn etcd() -> Unit {
+    Unit {
         name: "etcd",
         module: "go.etcd.io/etcd/server/v3",
         version: ETCD_VERSION,
         programs: &[Program { name: "etcd", package: "go.etcd.io/etcd/server/v3" }],
-    },
-    Tools {
+        ldflags: "-s -w".into(),
+        prepare: |go, unit, directory| unit.write_tools_module(go, directory, &required(unit), &[]),
+        also: &[],
+    }
+}
+
+fn kubernetes() -> Unit {
+    Unit {
         name: "kubernetes",
         module: "k8s.io/kubernetes",
         version: KUBERNETES_VERSION,
@@ -53,92 +53,52 @@ pub(crate) const TOOLS: [Tools; 2] = [
             Program { name: "kube-scheduler", package: "k8s.io/kubernetes/cmd/kube-scheduler" },
             Program { name: "kubectl", package: "k8s.io/kubernetes/cmd/kubectl" },
         ],
-    },
-];
-
-/// The environment of every call of `go`: a developer's own settings must not change the result.
-pub(crate) const GO_ENVIRONMENT: [(&str, &str); 3] =
-    [("CGO_ENABLED", "0"), ("GOFLAGS", "-buildvcs=false"), ("GOWORK", "off")];
-
-impl Tools {
-    /// The module file, given the text of the required module's own one.
-    pub(crate) fn go_mod(&self, upstream: &str) -> Result<String> {
-        let (major, minor) = OLDEST_GO;
-        let mut text = format!("module {MODULE}/{}\n\ngo {major}.{minor}.0\n\n", self.name);
-        writeln!(text, "require {} v{}\n\ntool (", self.module, self.version)?;
-        for program in self.programs {
-            writeln!(text, "\t{}", program.package)?;
-        }
-        text.push_str(")\n");
-        let staged = staged_modules(upstream);
-        ensure!(
-            self.module != "k8s.io/kubernetes" || !staged.is_empty(),
-            "the module file of {} replaces nothing by ./staging: its layout has changed",
-            self.module
-        );
-        for module in staged {
-            writeln!(text, "replace {module} => {module} v{}", staged_version(self.version))?;
-        }
-        Ok(text)
-    }
-
-    /// The linker flags: small binaries that know their own version.
-    pub(crate) fn ldflags(&self) -> String {
-        let mut flags = String::from("-s -w");
-        if self.module == "k8s.io/kubernetes" {
-            let mut parts = self.version.split('.');
-            let (major, minor) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
-            for package in ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"] {
-                flags += &format!(
-                    " -X {package}.gitVersion=v{} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}",
-                    self.version
-                );
-            }
-        }
-        flags
+        ldflags: kubernetes_ldflags(),
+        prepare: prepare_kubernetes,
+        also: &[],
     }
 }
 
-/// The modules that Kubernetes replaces by directories of its own repository. Outside of it such a
-/// replacement has no effect, so ours has to name their published twins.
-fn staged_modules(go_mod: &str) -> Vec<&str> {
-    go_mod
+fn required(unit: &Unit) -> String {
+    format!("{} v{}", unit.module, unit.version)
+}
+
+/// The linker flags: small binaries that know their own version.
+fn kubernetes_ldflags() -> String {
+    let mut parts = KUBERNETES_VERSION.split('.');
+    let (major, minor) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+    let mut flags = String::from("-s -w");
+    for package in ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"] {
+        flags += &format!(
+            " -X {package}.gitVersion=v{KUBERNETES_VERSION} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
+        );
+    }
+    flags
+}
+
+fn prepare_kubernetes(go: Go, unit: &Unit, directory: &Path) -> Result<()> {
+    let upstream = go.module_file(directory, &unit.at_version())?;
+    let upstream = fs::read_to_string(&upstream).with_context(|| format!("failed to read {}", upstream.display()))?;
+    unit.write_tools_module(go, directory, &required(unit), &published_twins(&upstream)?)
+}
+
+/// Replacements of the modules that Kubernetes replaces by directories of its own repository.
+/// Outside of it those have no effect, so ours name the published twins.
+fn published_twins(go_mod: &str) -> Result<Vec<String>> {
+    let twins: Vec<_> = go_mod
         .lines()
         .filter_map(|line| line.trim().trim_start_matches("replace ").split_once(" => "))
         .filter(|(_, target)| target.starts_with("./staging/"))
         .map(|(module, _)| module.trim())
-        .collect()
+        .map(|module| format!("{module} => {module} v{}", staged_version(KUBERNETES_VERSION)))
+        .collect();
+    ensure!(!twins.is_empty(), "the module file of Kubernetes replaces nothing by ./staging: its layout has changed");
+    Ok(twins)
 }
 
 /// Kubernetes 1.x.y publishes its libraries as 0.x.y.
 fn staged_version(version: &str) -> String {
     format!("0.{}", version.split_once('.').map_or(version, |(_, rest)| rest))
-}
-
-/// A short hash (FNV-1a, stable across compilers) of all that decides what is built.
-pub(crate) fn fingerprint() -> String {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut add = |text: &str| {
-        for byte in text.bytes().chain([0]) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    };
-    for tools in &TOOLS {
-        add(tools.module);
-        add(tools.version);
-        add(&tools.ldflags());
-        for program in tools.programs {
-            add(program.name);
-            add(program.package);
-        }
-    }
-    for (name, value) in GO_ENVIRONMENT {
-        add(name);
-        add(value);
-    }
-    add(std::env::consts::OS);
-    add(std::env::consts::ARCH);
-    format!("{:08x}", hash >> 32)
 }
 
 #[cfg(test)]
@@ -159,18 +119,12 @@ replace (
 
     #[test]
     fn staged_modules_are_replaced_by_their_published_twins() {
-        let text = TOOLS[1].go_mod(UPSTREAM).expect("a module file");
-        let replaced: Vec<_> = text.lines().filter(|line| line.starts_with("replace")).collect();
-        assert_eq!(
-            replaced,
-            ["replace k8s.io/api => k8s.io/api v0.36.1", "replace k8s.io/client-go => k8s.io/client-go v0.36.1",]
-        );
-        assert!(text.contains("\tk8s.io/kubernetes/cmd/kubectl\n"));
+        let twins = published_twins(UPSTREAM).expect("there are some");
+        assert_eq!(twins, ["k8s.io/api => k8s.io/api v0.36.1", "k8s.io/client-go => k8s.io/client-go v0.36.1"]);
     }
 
     #[test]
-    fn a_layout_without_staged_modules_is_refused_for_kubernetes_only() {
-        assert!(TOOLS[1].go_mod("module k8s.io/kubernetes\n").is_err());
-        assert!(TOOLS[0].go_mod("module go.etcd.io/etcd/server/v3\n").is_ok());
+    fn a_layout_without_staged_modules_is_refused() {
+        assert!(published_twins("module k8s.io/kubernetes\n").is_err());
     }
 }
