@@ -20,9 +20,11 @@ use crate::wire::{types, workload};
 use crate::workload::Workload;
 
 mod around;
+mod case;
 mod example;
 
-use around::Around;
+pub use around::Around;
+pub use case::Case;
 pub use example::check_example;
 
 /// A client's render function: `call::render_client::<Geth>`.
@@ -137,28 +139,20 @@ pub fn facts() -> workload::Facts {
 /// # Panics
 /// When an answer is not the one expected; says how to bless it. When there is no case at all.
 pub fn run_cases<W: Workload>(crate_dir: &str, clients: &[(&str, RenderClient)]) {
-    let root = Path::new(crate_dir).join("tests/cases");
-    let mut cases: Vec<_> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).collect();
-    cases.sort();
-    assert!(!cases.is_empty(), "no case in {}", root.display());
+    let cases = Case::all(Path::new(crate_dir));
+    assert!(!cases.is_empty(), "no case in {crate_dir}");
     let failed: Vec<_> = cases.iter().filter_map(|case| run_case::<W>(case, clients).err()).collect();
     assert!(failed.is_empty(), "{} of {} cases failed:\n\n{}", failed.len(), cases.len(), failed.join("\n"));
 }
 
-fn run_case<W: Workload>(case: &Path, clients: &[(&str, RenderClient)]) -> Result<(), String> {
-    let mut documents = documents(&fs::read_to_string(case.join("cr.yaml")).unwrap());
-    let object = documents.remove(0);
-    let mut cluster = FakeCluster::new(documents);
+fn run_case<W: Workload>(case: &Case, clients: &[(&str, RenderClient)]) -> Result<(), String> {
+    let mut cluster = FakeCluster::new(case.documents.clone());
     for (name, render) in clients {
         cluster = cluster.client(name, *render);
     }
-    let mut request = request(&object);
-    if let Ok(around) = fs::read_to_string(case.join("around.yaml")) {
-        serde_norway::from_str::<Around>(&around).unwrap().put_into(&mut request);
-    }
-    let answer = call::reconcile::<W>(&cluster, request);
+    let answer = call::reconcile::<W>(&cluster, case.request());
     let actual = serde_norway::to_string(&readable(answer)).unwrap();
-    let path = case.join("expected.yaml");
+    let path = case.folder.join("expected.yaml");
     if std::env::var_os("BLESS").is_some() {
         fs::write(path, actual).unwrap();
         return Ok(());
@@ -168,7 +162,7 @@ fn run_case<W: Workload>(case: &Path, clients: &[(&str, RenderClient)]) -> Resul
         return Ok(());
     }
     let difference = first_difference(&expected, &actual);
-    Err(format!("case {}: {difference}\n(if this is right: BLESS=1 cargo test -p …)\n", case.display()))
+    Err(format!("case {}: {difference}\n(if this is right: BLESS=1 cargo test -p …)\n", case.folder.display()))
 }
 
 fn first_difference(expected: &str, actual: &str) -> String {

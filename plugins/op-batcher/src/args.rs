@@ -40,6 +40,7 @@ pub fn honoured(spec: &BatcherSpec) -> Honoured {
     );
     spec.l1.report_beacon(&mut honoured);
     spec.rpc.report(&mut honoured);
+    spec.security.report("spec.security", &mut honoured);
     honoured
 }
 

@@ -37,7 +37,25 @@ impl Sequencer {
         let l2 = component.l2(spec.sequencer_ref.as_ref());
         let eth = Endpoint::of(spec.l2_eth_rpc_from.as_ref(), spec.l2_eth_rpc.as_ref());
         let rollup = Endpoint::of(spec.rollup_rpc_from.as_ref(), spec.rollup_rpc.as_ref());
-        Ok(Self { eth: l2.eth_rpc(eth, "spec.l2EthRpc")?, rollup: l2.rollup_rpc(rollup, "spec.rollupRpc")? })
+        let both = Self { eth: l2.eth_rpc(eth, "spec.l2EthRpc")?, rollup: l2.rollup_rpc(rollup, "spec.rollupRpc")? };
+        both.check_pairs()?;
+        Ok(both)
+    }
+
+    /// Of several sequencers, op-batcher asks both RPCs of the active one, so it stops where one list is longer. What is in
+    /// Secrets can't be counted.
+    fn check_pairs(&self) -> Result<(), Failure> {
+        let (Endpoint::Plain(eth), Endpoint::Plain(rollup)) = (&self.eth.endpoint, &self.rollup.endpoint) else {
+            return Ok(());
+        };
+        let (eths, rollups) = (eth.split(',').count(), rollup.split(',').count());
+        if eths == rollups {
+            return Ok(());
+        }
+        let message = format!(
+            "{eths} URLs of execution RPCs and {rollups} of rollup RPCs: op-batcher wants one of each for each sequencer; set spec.l2EthRpc and spec.rollupRpc to lists of one length"
+        );
+        Err(Failure::invalid("spec.l2EthRpc", message))
     }
 }
 

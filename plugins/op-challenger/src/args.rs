@@ -1,14 +1,14 @@
 //! From the spec to the arguments of op-challenger: `op-challenger/flags/flags.go` and `op-service`, v1.16.13 and
 //! v1.19.6.
 
-use opstack_sdk::opstack::honoured::Honoured;
 use opstack_sdk::values::Address;
 
 use crate::games::{Games, Prestate};
 use crate::resources::Chain;
-use crate::spec::{Cannon, ChallengerSpec, NoRpc};
+use crate::spec::{Cannon, ChallengerSpec};
 
-const OP_PROGRAM: &str = "/usr/local/bin/op-program";
+/// Where the images have op-program.
+pub const OP_PROGRAM: &str = "/usr/local/bin/op-program";
 
 /// The program's own arguments.
 pub fn args(spec: &ChallengerSpec, games: &Games, factory: Option<&Address>, chain: &Chain) -> Vec<String> {
@@ -73,30 +73,4 @@ fn prestate_args(cannon: &Cannon, games: &Games) -> Vec<String> {
 /// The executable of the type cannon; a URL is none.
 fn server(cannon: &Cannon) -> &str {
     cannon.server.as_deref().filter(|server| server.starts_with('/')).unwrap_or(OP_PROGRAM)
-}
-
-/// The settings that op-challenger has no counterpart for.
-pub fn honoured(spec: &ChallengerSpec, games: &Games) -> Honoured {
-    let mut honoured = Honoured::by("op-challenger");
-    let cannon = &spec.fault_proof.cannon;
-    if let Some(server) = cannon.server.as_deref().filter(|server| !server.starts_with('/')) {
-        honoured.refuse(
-            "spec.faultProof.cannon.server",
-            format!("{server:?} is no path; op-challenger runs an executable of its own container, such as {OP_PROGRAM}, and dials no server"),
-        );
-    } else if cannon.server.is_some() && !games.need_op_program() {
-        honoured.refuse("spec.faultProof.cannon.server", "only games of the type cannon run op-program");
-    }
-    match Prestate::of(cannon) {
-        Prestate::Malformed(text) => honoured.refuse(
-            "spec.faultProof.cannon.prestate",
-            format!("{text:?} is neither a path nor a hash of 0x and 64 hexadecimal digits"),
-        ),
-        Prestate::Path(_) if cannon.prestates_url.is_some() => {
-            honoured.refuse("spec.faultProof.cannon.prestate", "prestatesUrl is given, and goes before a path");
-        }
-        _ => {}
-    }
-    honoured.idle("spec.rpc", spec.rpc != NoRpc::default(), "op-challenger has no RPC server");
-    honoured
 }

@@ -15,6 +15,7 @@ use opstack_sdk::{Object, Workload, register_workload};
 
 mod args;
 mod games;
+mod honour;
 mod resources;
 mod spec;
 mod status;
@@ -59,6 +60,8 @@ impl Workload for OpChallenger {
             Ok((signing, endpoints.as_ref().map_err(Clone::clone)?))
         });
         let chain = obstacle(Chain::find(&component, spec, &games))?;
+        // While something is missing, nobody knows better.
+        let has_files = !matches!(chain, Ok(Chain::Registry(_) | Chain::Unneeded));
         let mut answer = match (ready, chain) {
             (Ok((signing, endpoints)), Ok(chain)) => match check_factory(factory, &chain, &component.network) {
                 Err(obstacle) => obstacle.answer(status),
@@ -73,7 +76,8 @@ impl Workload for OpChallenger {
         };
         let endpoints = endpoints.as_ref().ok();
         answer.conditions.extend(status::connections(&component, factory, endpoints));
-        answer.condition(signing::condition(&signing)).condition(args::honoured(spec, &games).condition());
+        let honoured = honour::honoured(spec, &games, has_files);
+        answer.condition(signing::condition(&signing)).condition(honoured.condition());
         answer.probes.extend(status::probes(&component, factory, endpoints));
         warn(&mut answer, spec, &games);
         Ok(answer)

@@ -1,4 +1,4 @@
-//! The addresses of the chain's contracts that are known without asking L1.
+//! The addresses of the chain's contracts: those of the spec, and those of the table of well-known networks.
 
 use opstack_sdk::answer::Condition;
 use opstack_sdk::opstack::contracts::{Contracts, well_known};
@@ -7,8 +7,8 @@ use opstack_sdk::opstack::network::{DiscoveredContracts, Discovery, DiscoveryMet
 const CONTRACTS_DISCOVERED: &str = "ContractsDiscovered";
 
 /// The addresses of the spec, and with them those of the table where the method allows it. The spec goes first:
-/// only what it leaves open is filled in.
-pub fn known(spec: &NetworkSpec) -> (DiscoveredContracts, Condition) {
+/// only what it leaves open is filled in. What of the spec is `absent` on L1 was looked for there.
+pub fn known(spec: &NetworkSpec, absent: &[String]) -> (DiscoveredContracts, Condition) {
     let given = Contracts::of_spec(&spec.contract_addresses);
     let method = spec.contract_addresses.discovery_method;
     let table = match method {
@@ -16,7 +16,7 @@ pub fn known(spec: &NetworkSpec) -> (DiscoveredContracts, Condition) {
         Discovery::SuperchainRegistry | Discovery::Manual => None,
     };
     let contracts = given.clone().or(table.unwrap_or_default());
-    let condition = condition(method, &contracts);
+    let condition = if absent.is_empty() { condition(method, &contracts) } else { not_there(absent) };
     let discovery_method = if contracts != given {
         Some(DiscoveryMethod::WellKnown)
     } else {
@@ -24,6 +24,11 @@ pub fn known(spec: &NetworkSpec) -> (DiscoveredContracts, Condition) {
     };
     // No time of discovery: nothing was looked up on chain.
     (DiscoveredContracts { contracts, last_discovery_time: None, discovery_method }, condition)
+}
+
+fn not_there(absent: &[String]) -> Condition {
+    let message = format!("L1 has no contract at spec.contractAddresses.{}", absent.join(", spec.contractAddresses."));
+    Condition::no(CONTRACTS_DISCOVERED, "NoContract", message)
 }
 
 fn condition(method: Discovery, contracts: &Contracts) -> Condition {

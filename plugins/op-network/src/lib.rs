@@ -17,6 +17,7 @@ use opstack_sdk::{Object, Workload, register_workload};
 
 mod contracts;
 mod files;
+mod honour;
 mod l1;
 mod status;
 mod users;
@@ -60,7 +61,7 @@ impl Workload for OptimismNetwork {
             ],
             reads: [kind_of::<ConfigMap>(), kind_of::<Secret>()].into_iter().chain(users).collect(),
             owns: vec![kind_of::<ConfigMap>()],
-            rpc_methods: vec!["eth_chainId", "eth_blockNumber"],
+            rpc_methods: vec!["eth_chainId", "eth_blockNumber", "eth_getCode"],
             phases: Some((opstack::status::PENDING, opstack::status::ERROR)),
             ..Manifest::new("op-network", env!("CARGO_PKG_VERSION"), NETWORK)
         }
@@ -73,11 +74,12 @@ impl Workload for OptimismNetwork {
             Component { program: "optimism-network", role: "network" },
         );
         let files = files::Files::gather(cx, &app, &object.spec)?;
-        let contracts = contracts::known(&object.spec);
         let l1 = l1::L1::look(cx, &object.metadata.namespace, &object.spec)?;
+        let contracts = contracts::known(&object.spec, &l1.absent);
         let mut answer = status::answer(&object.metadata.name, &files, &contracts, &l1);
         files.publish(&mut answer, &app);
         answer.probes.extend(l1.probe);
+        answer.condition(honour::honoured(&object.spec).condition());
         status::warn(&mut answer, &object.spec);
         Ok(answer)
     }

@@ -19,7 +19,7 @@ pub fn args(node: &Node<'_>) -> Vec<String> {
     let spec = node.spec();
     let jwt = node.keys.jwt.as_ref().map_or("", |jwt| jwt.path.as_str());
     let mut args = vec![
-        format!("--l2=http://127.0.0.1:{}", node.fragment.ports.engine),
+        format!("--l2={}", engine(node)),
         format!("--l2.jwt-secret={jwt}"),
         format!("--l2.enginekind={}", node.fragment.engine_kind),
         format!("--syncmode={}", sync_mode(spec, &node.network).as_str()),
@@ -32,6 +32,12 @@ pub fn args(node: &Node<'_>) -> Vec<String> {
     }
     args.extend(service(node));
     with_extra_args(args, &spec.extra_args)
+}
+
+/// The engine API, as the user wrote it where they did: it is checked to be that of this pod.
+fn engine(node: &Node<'_>) -> String {
+    let given = node.spec().op_node.engine.endpoint.clone();
+    given.unwrap_or_else(|| format!("http://127.0.0.1:{}", node.fragment.ports.engine))
 }
 
 fn sequencer(node: &Node<'_>) -> Vec<String> {
@@ -63,9 +69,14 @@ fn p2p(node: &Node<'_>) -> Vec<String> {
         format!("--p2p.discovery.path={DATA_DIR}/discovery"),
         format!("--p2p.scoring={}", if p2p.peer_scoring.enabled { "light" } else { "none" }),
     ];
-    if let Some(address) = &p2p.advertise.address {
-        let port = p2p.advertise.port.map_or(p2p.listen_port.get(), |port| port.get());
+    let advertise = &p2p.advertise;
+    if let Some(address) = &advertise.address {
         args.push(format!("--p2p.advertise.ip={address}"));
+    }
+    // Without an address the port still is what others are told, beside the address that they see.
+    if let Some(port) =
+        advertise.port.map(|port| port.get()).or(advertise.address.as_ref().map(|_| p2p.listen_port.get()))
+    {
         args.extend(["tcp", "udp"].map(|protocol| format!("--p2p.advertise.{protocol}={port}")));
     }
     let discovers = p2p.discovery.enabled.unwrap_or(!node.spec().is_sequencer());

@@ -1,4 +1,4 @@
-//! What is wrong with a spec beyond what its schema says, and what no program can do.
+//! What is wrong with a spec beyond what its schema says.
 
 use opstack_sdk::Object;
 use opstack_sdk::answer::{Failure, FieldError};
@@ -9,7 +9,7 @@ use opstack_sdk::opstack::rpc::is_loopback;
 
 use crate::chain::Chain;
 use crate::settle::{Node, settings_path};
-use crate::spec::{OpNodeSpec, PortSpec, Protocol, Strategy, SyncMode};
+use crate::spec::{OpNodeSpec, PortSpec, Protocol, SyncMode};
 
 fn verdict(errors: Vec<FieldError>) -> Result<(), Failure> {
     if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
@@ -79,7 +79,8 @@ fn is_own_engine(spec: &OpNodeSpec, endpoint: &str) -> bool {
     let address = address.map(|address| address.trim_end_matches('/'));
     address
         .and_then(|address| address.rsplit_once(':'))
-        .is_some_and(|(host, given)| is_loopback(host) && given == port.to_string())
+        // Clients listen on no other address of the loopback.
+        .is_some_and(|(host, given)| ["127.0.0.1", "localhost"].contains(&host) && given == port.to_string())
 }
 
 /// Checks the spec against the chain's rollup configuration.
@@ -194,69 +195,8 @@ fn service_port(listeners: &[Listener], index: usize, port: &PortSpec) -> Option
     }
 }
 
-/// Notes the settings that the programs can't serve.
-pub fn honour(node: &mut Node<'_>) {
-    let spec = node.spec();
-    let (op_node, settings) = (&spec.op_node, settings_path(spec));
-    let authrpc = &node.settings.networking.authrpc;
-    let honoured = &mut node.honoured;
-    if op_node.p2p.bandwidth_limit.is_some() {
-        honoured.refuse("spec.opNode.p2p.bandwidthLimit", "op-node can't limit it; some clusters do by the pod annotation kubernetes.io/egress-bandwidth, to be set in spec.podTemplate");
-    }
-    if !op_node.rpc.enabled {
-        honoured.refuse(
-            "spec.opNode.rpc.enabled",
-            "op-node can't turn its RPC off; it listens on the loopback only, without the admin API",
-        );
-    }
-    let cors = &op_node.rpc.cors;
-    honoured.idle(
-        "spec.opNode.rpc.cors",
-        !cors.origins.is_empty() || cors.methods_differ(),
-        "op-node sends no CORS headers",
-    );
-    let most = op_node.sequencer.max_tx_per_block.map(|most| most.get());
-    honoured.idle(
-        "spec.opNode.sequencer.maxTxPerBlock",
-        most.is_some_and(|most| most != 1000),
-        "op-node limits blocks by gas, which the chain's SystemConfig sets",
-    );
-    if !is_loopback(&authrpc.host) {
-        honoured.refuse(
-            format!("{settings}.networking.authrpc.host"),
-            format!(
-                "{:?} would let other pods move the chain's head; the engine API listens on 127.0.0.1",
-                authrpc.host
-            ),
-        );
-    }
-    if spec.execution_client.strategy == Strategy::SideBySide {
-        honoured.refuse(
-            "spec.executionClient.strategy",
-            "SideBySide is not served yet; a change of the client happens InPlace",
-        );
-    }
-    if spec.is_sequencer() {
-        for (path, given) in
-            [("spec.sequencerRef", spec.sequencer_ref.is_some()), ("spec.sequencerUrl", spec.sequencer_url.is_some())]
-        {
-            if given {
-                honoured.refuse(path, "only a replica sends its transactions elsewhere; a sequencer that did so would send them to itself");
-            }
-        }
-    } else if op_node.sequencer.key.is_some() || op_node.sequencer.signer.is_some() {
-        honoured.refuse("spec.opNode.sequencer", "only a sequencer signs blocks; the key is not given to this replica");
-    }
-    if overridden_sync_mode(spec) {
-        honoured.refuse(
-            "spec.opNode.syncMode",
-            "a sequencer in execution-layer mode waits for blocks of others and makes none; consensus-layer is used",
-        );
-    }
-}
-
 /// Whether the user's choice would keep the sequencer from ever beginning (op-node v1.19.6, driver/sync_deriver.go).
-fn overridden_sync_mode(spec: &OpNodeSpec) -> bool {
+pub fn overridden_sync_mode(spec: &OpNodeSpec) -> bool {
     spec.op_node.sync_mode == Some(SyncMode::ExecutionLayer)
         && spec.sequences()
         && spec.op_node.sequencer.stopped != Some(true)

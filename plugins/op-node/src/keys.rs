@@ -207,7 +207,7 @@ impl Keys {
         let mut container = helper(cx, "init-p2p-key", args, &file.mount);
         container.env = Some(vec![
             env_secret("P2P_ROOT", &root.name, &root.key),
-            env_field("NAMESPACE", "metadata.namespace"),
+            env_field("POD_NAMESPACE", "metadata.namespace"),
             env_field("POD_NAME", "metadata.name"),
         ]);
         self.init.push(container);

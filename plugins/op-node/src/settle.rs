@@ -16,6 +16,7 @@ use opstack_sdk::{Context, Object};
 use crate::chain::Chain;
 use crate::checks;
 use crate::compat;
+use crate::honour;
 use crate::keys::Keys;
 use crate::spec::OpNodeSpec;
 use crate::wiring::Wiring;
@@ -124,7 +125,7 @@ impl<'a> Node<'a> {
         node.ask_client()?;
         checks::ports(&node)?;
         compat::check(&node)?;
-        checks::honour(&mut node);
+        honour::note(&mut node);
         Ok(node)
     }
 

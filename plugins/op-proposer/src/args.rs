@@ -4,6 +4,7 @@
 use opstack_sdk::answer::{Failure, FieldError};
 use opstack_sdk::opstack::honoured::Honoured;
 
+use crate::resources::takes_super_roots;
 use crate::spec::{DisputeGame, Proposal, ProposerSpec};
 use crate::target::Contract;
 
@@ -70,7 +71,17 @@ pub fn honoured(spec: &ProposerSpec, contract: Option<&Contract>) -> Honoured {
         }
         None => {}
     }
+    if !spec.super_root_rpcs.is_empty() && !takes_super_roots(spec) {
+        honoured.refuse(
+            "spec.superRootRpcs",
+            format!(
+                "games of the type {} take output roots, which rollupRpc or sequencerRef serve",
+                spec.dispute_game.game_type
+            ),
+        );
+    }
     spec.l1.report_beacon(&mut honoured);
     spec.rpc.report(&mut honoured);
+    spec.security.report("spec.security", &mut honoured);
     honoured
 }

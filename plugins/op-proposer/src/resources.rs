@@ -25,6 +25,11 @@ pub static PROGRAM: Program = Program {
 /// the contracts of 9 and 10 want them.
 const SUPER_ROOT_GAMES: [u64; 4] = [4, 5, 9, 10];
 
+/// Whether the games of the spec take super roots rather than output roots.
+pub fn takes_super_roots(spec: &ProposerSpec) -> bool {
+    SUPER_ROOT_GAMES.contains(&spec.dispute_game.game_type.get())
+}
+
 /// Where the outputs come from. The program takes exactly one kind of source.
 pub struct Outputs {
     /// The RPC.
@@ -39,7 +44,7 @@ impl Outputs {
     /// # Errors
     /// `waiting` when what is named does not exist.
     pub fn find(component: &Component<'_>, spec: &ProposerSpec) -> Result<Self, Failure> {
-        let super_roots = SUPER_ROOT_GAMES.contains(&spec.dispute_game.game_type.get());
+        let super_roots = takes_super_roots(spec);
         let l2 = component.l2(spec.sequencer_ref.as_ref());
         let rollup = Endpoint::of(spec.rollup_rpc_from.as_ref(), spec.rollup_rpc.as_ref());
         let explicit =

@@ -2,7 +2,7 @@
 
 use opstack_sdk::answer::Failure;
 use opstack_sdk::execution::{ClientRequest, Genesis, Unsupported};
-use opstack_sdk::opstack::execution::{AuthRpc, DbEngine, GcMode, StateScheme, TxPool};
+use opstack_sdk::opstack::execution::{AuthRpc, DbEngine, GcMode, StateScheme, SyncMode, TxPool};
 use opstack_sdk::opstack::overrides::with_extra_args;
 use opstack_sdk::opstack::shared::{LogFormat, LogLevel};
 
@@ -184,6 +184,11 @@ pub fn unsupported(request: &ClientRequest) -> Vec<Unsupported> {
             lacks.push(Unsupported { path: path.into(), reason: reason.into() });
         }
     };
+    lack(
+        "syncMode",
+        settings.sync_mode != SyncMode::default(),
+        "op-reth has no such choice: it executes every block, as full says",
+    );
     lack("stateScheme", settings.state_scheme != StateScheme::default(), "op-reth has one layout of its own");
     lack("dbEngine", settings.db_engine != DbEngine::default(), "op-reth has databases of its own (MDBX, RocksDB)");
     lack(

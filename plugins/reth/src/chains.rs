@@ -33,8 +33,7 @@ const BUILT_IN: [&str; 58] = [
     "op",
     "op-mainnet",
     "op-sepolia",
-    "oplabs-
-    devnet-0-sepolia-dev-0",
+    "oplabs-devnet-0-sepolia-dev-0",
     "optimism",
     "optimism-sepolia",
     "optimism_sepolia",
@@ -46,14 +45,12 @@ const BUILT_IN: [&str; 58] = [
     "race-sepolia",
     "radius_testnet-sepolia",
     "redstone",
-    "sepolia-
-    devnet-2-sepolia-devnet-2",
+    "sepolia-devnet-2-sepolia-devnet-2",
     "settlus-mainnet",
     "settlus-sepolia-sepolia",
     "shape",
     "shape-sepolia",
-    "silent-
-    data-mainnet",
+    "silent-data-mainnet",
     "soneium",
     "soneium-minato-sepolia",
     "sseed",
@@ -90,6 +87,12 @@ pub fn chain(request: &ClientRequest) -> Result<&str, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_words() {
+        let is_word = |name: &&str| name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+        assert_eq!(BUILT_IN.iter().find(|name| !is_word(name)), None);
+    }
 
     #[test]
     fn names_are_unique() {

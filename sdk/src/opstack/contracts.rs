@@ -58,6 +58,20 @@ impl Contracts {
         }
     }
 
+    /// Those that are known, by the names of their fields.
+    pub fn known(&self) -> impl Iterator<Item = (&'static str, &Address)> {
+        [
+            ("systemConfigAddr", &self.system_config_addr),
+            ("l2OutputOracleAddr", &self.l2_output_oracle_addr),
+            ("disputeGameFactoryAddr", &self.dispute_game_factory_addr),
+            ("optimismPortalAddr", &self.optimism_portal_addr),
+            ("l1CrossDomainMessengerAddr", &self.l1_cross_domain_messenger_addr),
+            ("l1StandardBridgeAddr", &self.l1_standard_bridge_addr),
+        ]
+        .into_iter()
+        .filter_map(|(field, address)| Some((field, address.as_ref()?)))
+    }
+
     /// Whether all is known that the components of a chain need. Legitimately empty are the oracle (fault proofs
     /// replaced it), or the factory where there is an oracle.
     pub fn complete(&self) -> bool {

@@ -100,8 +100,12 @@ impl L1Spec {
 
     /// For programs that dial no beacon API: says so, if this block names one.
     pub fn report_beacon(&self, honoured: &mut Honoured) {
-        if self.beacon().is_some() {
-            honoured.refuse("spec.l1.beaconUrl", "the program dials no beacon API; remove it (or beaconUrlFrom)");
+        for (field, given) in
+            [("beaconUrl", self.beacon_url.is_some()), ("beaconUrlFrom", self.beacon_url_from.is_some())]
+        {
+            if given {
+                honoured.refuse(format!("spec.l1.{field}"), "the program dials no beacon API; remove it");
+            }
         }
     }
 

@@ -8,6 +8,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::honoured::Honoured;
 pub use super::resources::{Resources, ResourcesSpec};
 
 /// How much a program logs.
@@ -192,6 +193,21 @@ pub struct SecuritySpec {
     /// Filter of system calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seccomp_profile: Option<SeccompProfile>,
+}
+
+impl SecuritySpec {
+    /// Says what of this block, at `path`, has no effect.
+    pub fn report(&self, path: &str, honoured: &mut Honoured) {
+        let profile = self.seccomp_profile.as_ref();
+        if profile
+            .is_some_and(|profile| profile.localhost_profile.is_some() && profile.kind != Some(SeccompKind::Localhost))
+        {
+            honoured.refuse(
+                format!("{path}.seccompProfile.localhostProfile"),
+                "only a profile of the type Localhost is read from a file; set type: Localhost, or leave it out",
+            );
+        }
+    }
 }
 
 /// Identity of a pod's processes after inheritance.

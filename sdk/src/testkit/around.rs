@@ -3,19 +3,20 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::request;
 use crate::answer::{KindRef, ObjectRef};
 use crate::wire::{probes, workload};
 
-/// `around.yaml` of a case.
-#[derive(Default, Deserialize)]
+/// `around.yaml` of a case: how the children are doing, and what the probes found.
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Around {
+pub struct Around {
     children: Vec<AroundChild>,
     observations: Vec<AroundObservation>,
 }
 
 /// A child; ready, unless it says otherwise.
-#[derive(Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AroundChild {
     #[serde(rename = "apiVersion")]
@@ -30,7 +31,7 @@ struct AroundChild {
 }
 
 /// What a probe found: `answer`, or `error`.
-#[derive(Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AroundObservation {
     probe: String,
@@ -44,10 +45,13 @@ struct AroundObservation {
 }
 
 impl Around {
-    /// Adds it to a request.
-    pub(super) fn put_into(self, request: &mut workload::Request) {
-        request.children = self.children.into_iter().map(AroundChild::into_wire).collect();
-        request.observations = self.observations.into_iter().map(AroundObservation::into_wire).collect();
+    /// The request of the host for an object with this around it.
+    pub fn request(&self, object: &Value) -> workload::Request {
+        workload::Request {
+            children: self.children.iter().cloned().map(AroundChild::into_wire).collect(),
+            observations: self.observations.iter().cloned().map(AroundObservation::into_wire).collect(),
+            ..request(object)
+        }
     }
 }
 

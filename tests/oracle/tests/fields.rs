@@ -1,0 +1,38 @@
+//! Every field of every kind with other values, started as the real programs of the current release. The cases themselves are
+//! started with both (`programs.rs`).
+
+use op_programs::Release;
+use oracle::{Case, Judge};
+use std::path::Path;
+
+/// What is refused rightly: where, and with which words.
+const RIGHTLY: [(&str, &str); 3] = [
+    // A chain with an L2OutputOracle needs an older image, which the case names.
+    (" in op-proposer/legacy-image", "-l2oo-address"),
+    // Its chain has left the superchain registry.
+    (" in op-node/chain-unknown-to-reth", "base-mainnet"),
+    // The case sets a variable of Go's runtime, which wants a number.
+    ("OpNode spec.executionClient.extraEnv[].value", "GOMEMLIMIT"),
+];
+
+#[test]
+fn the_programs_take_every_field() {
+    let cases: Vec<_> = matrix::variations()
+        .unwrap()
+        .into_iter()
+        .map(|variation| Case {
+            name: format!("{} {} = {} in {}", variation.of.name(), variation.path, variation.value, variation.case),
+            objects: variation.rendered.children,
+        })
+        .collect();
+    let report = Judge::new(Path::new(env!("CARGO_BIN_EXE_sandbox"))).unwrap().judge(&cases, &[Release::V1_19_6]);
+    if report.is_skipped() {
+        return;
+    }
+    println!("{report}");
+    let rightly =
+        |case: &str, output: &str| RIGHTLY.iter().any(|(part, words)| case.contains(part) && output.contains(words));
+    let refused: Vec<_> =
+        report.refused.iter().filter(|one| !rightly(&one.case, &one.output)).map(|one| one.report.as_str()).collect();
+    assert!(refused.is_empty(), "{} refused:\n\n{}", refused.len(), refused.join("\n\n"));
+}
