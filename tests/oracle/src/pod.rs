@@ -72,7 +72,9 @@ impl Pod {
         sandbox: &Sandbox,
         program: impl Fn(&Container) -> Option<(String, PathBuf)>,
     ) -> Result<Vec<(Container, Verdict)>> {
-        let volumes = Volumes::make(self.spec.volumes.as_deref().unwrap_or_default(), &self.claims, &self.objects)?;
+        let keys: Vec<_> = self.containers.iter().flat_map(Container::tls).collect();
+        let volumes = self.spec.volumes.as_deref().unwrap_or_default();
+        let volumes = Volumes::make(volumes, &self.claims, &self.objects, &keys)?;
         let mut verdicts = vec![];
         for container in &self.containers {
             let Some(program) = program(container) else { continue };
@@ -149,6 +151,16 @@ impl Container {
             self.command.iter().filter(|word| word.starts_with("--cannon-")).filter_map(|word| word.split_once('='));
         let paths = paths.map(|(_, value)| PathBuf::from(value)).filter(|path| path.is_absolute());
         paths.filter(|path| !on_volume(path)).collect()
+    }
+
+    /// The files for TLS that its arguments name: the keys of the only kind of Secret that is mounted whole.
+    fn tls(&self) -> impl Iterator<Item = (String, &'static str)> {
+        let kinds =
+            [("--signer.tls.ca=", "ca.crt"), ("--signer.tls.cert=", "tls.crt"), ("--signer.tls.key=", "tls.key")];
+        kinds.into_iter().filter_map(|(flag, kind)| {
+            let path = self.command.iter().find_map(|word| word.strip_prefix(flag))?;
+            Some((Path::new(path).file_name()?.to_str()?.to_string(), kind))
+        })
     }
 
     /// Where it puts a file that it downloads.

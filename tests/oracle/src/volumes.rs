@@ -19,8 +19,9 @@ pub struct Volumes {
 }
 
 impl Volumes {
-    /// Makes them: claims empty, and what is mounted as it would be. `objects` are those that were rendered beside the pod.
-    pub fn make(volumes: &[Volume], claims: &[String], objects: &[Value]) -> Result<Self> {
+    /// Makes them: claims empty, and what is mounted as it would be. `objects` are those that were rendered beside the pod,
+    /// `keys` what a Secret has that is mounted whole.
+    pub fn make(volumes: &[Volume], claims: &[String], objects: &[Value], keys: &[(String, &str)]) -> Result<Self> {
         let home = tempfile::tempdir()?;
         let mut made = Self { directories: BTreeMap::new(), home };
         fs::create_dir(made.home.path().join("root"))?;
@@ -29,7 +30,7 @@ impl Volumes {
         }
         for volume in volumes {
             let directory = made.add(&volume.name)?;
-            fill(&directory, volume, objects).with_context(|| format!("volume {}", volume.name))?;
+            fill(&directory, volume, objects, keys).with_context(|| format!("volume {}", volume.name))?;
         }
         Ok(made)
     }
@@ -54,19 +55,19 @@ impl Volumes {
     }
 }
 
-fn fill(directory: &Path, volume: &Volume, objects: &[Value]) -> Result<()> {
+fn fill(directory: &Path, volume: &Volume, objects: &[Value], keys: &[(String, &str)]) -> Result<()> {
     if let Some(source) = &volume.config_map {
         return config_map(directory, &source.name, source.items.as_deref(), objects);
     }
     if let Some(source) = &volume.secret {
-        return secret(directory, source.items.as_deref(), source.secret_name.as_deref());
+        return secret(directory, source.items.as_deref(), keys);
     }
     let projected = volume.projected.as_ref().and_then(|projected| projected.sources.as_deref()).unwrap_or_default();
     for source in projected {
         if let Some(source) = &source.secret
             && source.optional != Some(true)
         {
-            secret(directory, source.items.as_deref(), Some(&source.name))?;
+            secret(directory, source.items.as_deref(), keys)?;
         }
         if let Some(source) = &source.config_map {
             config_map(directory, &source.name, source.items.as_deref(), objects)?;
@@ -76,14 +77,11 @@ fn fill(directory: &Path, volume: &Volume, objects: &[Value]) -> Result<()> {
     if is_known { Ok(()) } else { bail!("of a type that is not known here") }
 }
 
-fn secret(directory: &Path, items: Option<&[KeyToPath]>, name: Option<&str>) -> Result<()> {
-    // All keys of the only kind of Secret that is mounted whole: one for TLS.
-    let whole = ["ca.crt", "tls.crt", "tls.key"].map(str::to_string).to_vec();
-    let paths = items.map_or(whole, |items| items.iter().map(|item| item.path.clone()).collect());
-    for path in paths {
-        write(directory, &path, &files::of_secret(&path)?).with_context(|| format!("Secret {name:?}"))?;
-    }
-    Ok(())
+fn secret(directory: &Path, items: Option<&[KeyToPath]>, keys: &[(String, &str)]) -> Result<()> {
+    let Some(items) = items else {
+        return keys.iter().try_for_each(|(path, kind)| write(directory, path, &files::of_secret(kind)?));
+    };
+    items.iter().try_for_each(|item| write(directory, &item.path, &files::of_secret(&item.path)?))
 }
 
 /// What was rendered is as it was rendered; the files of the chain are the user's, and come from here.

@@ -6,13 +6,17 @@ use oracle::{Case, Judge};
 use std::path::Path;
 
 /// What is refused rightly: where, and with which words.
-const RIGHTLY: [(&str, &str); 3] = [
+const RIGHTLY: [(&str, &str); 6] = [
     // A chain with an L2OutputOracle needs an older image, which the case names.
     (" in op-proposer/legacy-image", "-l2oo-address"),
     // Its chain has left the superchain registry.
     (" in op-node/chain-unknown-to-reth", "base-mainnet"),
-    // The case sets a variable of Go's runtime, which wants a number.
+    // The case sets variables that want numbers.
     ("OpNode spec.executionClient.extraEnv[].value", "GOMEMLIMIT"),
+    ("OpNode spec.extraEnv[].value", "OP_NODE_L1_MAX_CONCURRENCY"),
+    // Nobody listens there, and no image has such a file.
+    ("OpNode spec.sequencerUrl = \"ws:", "connection refused"),
+    ("OpChallenger spec.faultProof.cannon.", "stat matrix: no such file"),
 ];
 
 #[test]
