@@ -2,6 +2,7 @@
 //! with a test that it can complain; another test runs them all, so `cargo test` alone is enough.
 
 mod arrows;
+mod conformance;
 mod kinds;
 mod licences;
 mod links;
@@ -60,6 +61,7 @@ fn complaints() -> Result<Vec<String>> {
         rust::complaints(&documents),
         text::complaints(&documents),
         links::complaints(&documents),
+        conformance::complaints(&documents),
         kinds::complaints(&documents)?,
         arrows::complaints(&metadata)?,
         licences::complaints(&documents, &metadata)?,
