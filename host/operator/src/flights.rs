@@ -86,7 +86,7 @@ mod tests {
     fn change(version: u64) -> Change {
         let key: ObjectKey = "ConfigMap/ns/a".parse().unwrap();
         let object = json!({"metadata": {"name": "a", "namespace": "ns", "resourceVersion": version.to_string()}});
-        let entry = Entry::of(&key.kind, object, Keep::default(), &Facts::keyed([0; 32]));
+        let entry = Entry::of(&key.kind, object, Keep::default(), &Facts::keyed([0; 32]), &Arc::default());
         Change { key, before: None, after: Some(Arc::new(entry)) }
     }
 

@@ -272,7 +272,7 @@ impl Writing<'_> {
 
     fn take_in(mut self, object: serde_json::Value) -> Option<Change> {
         let kind = &self.key.kind;
-        let entry = Entry::of(kind, object, self.hub.keep_of(kind), &self.hub.facts);
+        let entry = self.hub.cache.entry(kind, object, self.hub.keep_of(kind), &self.hub.facts);
         self.made = Some(Made::Version(entry.resource_version));
         let change = self.hub.cache.put(entry)?;
         self.hub.wake_lookers(&change, self.owner.as_ref());

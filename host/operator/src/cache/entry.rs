@@ -6,7 +6,7 @@ use opstack_core::inventory::Live;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-use super::body::Body;
+use super::body::{Body, Example};
 use super::facts::Facts;
 use super::selector::{Selectable, Selector};
 
@@ -47,8 +47,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Reads an object as the API server sent it.
-    pub fn of(kind: &GroupKind, mut object: Value, keep: Keep, facts: &Facts) -> Self {
+    /// Reads an object as the API server sent it; `example` is that of its kind.
+    pub fn of(kind: &GroupKind, mut object: Value, keep: Keep, facts: &Facts, example: &Arc<Example>) -> Self {
         let live = Live::of(&object, keep.status);
         let metadata = &mut object["metadata"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
@@ -68,7 +68,7 @@ impl Entry {
             object.remove("binaryData");
         }
         let labels = keep.body.then(|| Selectable::of(&object));
-        let body = keep.body.then(|| Body::of(object.to_string()));
+        let body = keep.body.then(|| Body::of(object.to_string(), example));
         let (content, intent) = if keep.body { digests(&mut object) } else { Default::default() };
         Self { key, resource_version, live: Arc::new(live), labels, body, content, intent }
     }

@@ -16,6 +16,7 @@ pub use watch::{Watch, Watched};
 
 use opstack_core::ids::{GroupKind, ObjectKey};
 use opstack_core::inventory::Inventory;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -43,6 +44,8 @@ impl Change {
 #[derive(Default)]
 struct Store {
     ready: bool,
+    /// What the bodies are packed beside.
+    example: Arc<body::Example>,
     objects: BTreeMap<Place, Arc<Entry>>,
 }
 
@@ -114,6 +117,13 @@ impl Cache {
     /// Number of objects by kind, for metrics.
     pub fn sizes(&self) -> Vec<(GroupKind, usize)> {
         self.read().stores.iter().map(|(kind, store)| (kind.clone(), store.objects.len())).collect()
+    }
+
+    /// Reads an object of a kind as the API server sent it, for this cache to take in.
+    pub fn entry(&self, kind: &GroupKind, object: Value, keep: Keep, facts: &facts::Facts) -> Entry {
+        let known = self.read().stores.get(kind).map(|store| store.example.clone());
+        let example = known.unwrap_or_else(|| self.write().stores.entry(kind.clone()).or_default().example.clone());
+        Entry::of(kind, object, keep, facts, &example)
     }
 
     /// Takes in one object; nothing if it says no more than is known.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tracing::{debug, warn};
 
 use super::facts::Facts;
-use super::{Cache, Change, Entry, Keep};
+use super::{Cache, Change, Keep};
 
 /// An object as it arrives: a JSON document, and the little metadata that the watcher asks for.
 #[derive(Clone, Debug)]
@@ -125,7 +125,7 @@ impl Watch {
         on_change: impl Fn(Change),
         on_listed: impl Fn(),
     ) {
-        let entry = |watched: Watched| Entry::of(kind, watched.object, self.keep, facts);
+        let entry = |watched: Watched| cache.entry(kind, watched.object, self.keep, facts);
         let mut listed = Vec::new();
         while let Some(event) = stream.next().await {
             self.note(event.as_ref().err());

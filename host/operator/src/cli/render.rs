@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use super::offline;
 use crate::cache::facts::Facts;
-use crate::cache::{Cache, Entry, Keep};
+use crate::cache::{Cache, Keep};
 use crate::lookups::Lookups;
 use crate::plugins::{Registry, Serving};
 
@@ -62,7 +62,7 @@ impl Args {
         let documents = self.documents()?;
         let cache = Arc::new(Cache::default());
         let remember = |key: &ObjectKey, object: Value| {
-            cache.put(Entry::of(&key.kind, object, Keep { body: true, status: true }, &Facts::offline()));
+            cache.put(cache.entry(&key.kind, object, Keep { body: true, status: true }, &Facts::offline()));
         };
         documents.iter().for_each(|document| remember(&document.key, document.object.clone()));
         let mut last = BTreeMap::new();
