@@ -27,6 +27,15 @@ pub fn of(standing: &Standing, asked: Option<Duration>) -> Requeue {
     }
 }
 
+/// The same, and after `rest` at the latest, for something was put off till then. What failed keeps to its backoff.
+pub fn within(requeue: Requeue, rest: Duration) -> Requeue {
+    match requeue {
+        Requeue::Await => Requeue::After(rest),
+        Requeue::After(asked) => Requeue::After(asked.min(rest)),
+        other => other,
+    }
+}
+
 /// From so many objects in line on, children are more urgent than telling about them.
 const CROWD: usize = 16;
 
@@ -61,6 +70,14 @@ mod tests {
         assert!(yields(true, CROWD));
         assert!(!yields(true, CROWD - 1));
         assert!(!yields(false, usize::MAX), "the second time");
+    }
+
+    #[test]
+    fn what_was_put_off_is_not_forgotten() {
+        assert_eq!(within(Requeue::Await, FIRST), Requeue::After(FIRST));
+        assert_eq!(within(Requeue::After(LAST), FIRST), Requeue::After(FIRST));
+        assert_eq!(within(Requeue::After(FIRST), LAST), Requeue::After(FIRST));
+        assert_eq!(within(Requeue::Backoff, FIRST), Requeue::Backoff);
     }
 
     #[test]

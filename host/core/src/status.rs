@@ -1,9 +1,13 @@
 //! What is written into `.status`, and whether anything is.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
 
 use crate::answer::Condition;
 use crate::conditions;
+
+/// Figures of one object are told at most this often: a chain has a block every other second.
+pub const PACE: Duration = Duration::from_secs(15);
 
 /// Field of `.status` that holds [`crate::inventory::Baseline::digest`].
 pub const APPLIED: &str = "applied";
@@ -54,6 +58,29 @@ pub fn next(previous: &Value, report: &Report<'_>) -> Option<Value> {
     (without_times(&status) != without_times(previous)).then_some(status)
 }
 
+/// Whether a status says more than newer figures: something that a person or a script waits for.
+pub fn is_news(previous: &Value, next: &Value) -> bool {
+    gist(previous) != gist(next)
+}
+
+/// How long a status waits that was last written so long ago, if it was. News don't wait.
+pub fn rest(is_news: bool, since: Option<Duration>) -> Duration {
+    since.filter(|_| !is_news).map_or(Duration::ZERO, |since| PACE.saturating_sub(since))
+}
+
+/// The phase, what the host tells, and of the plugin's conditions status and reason: their messages like to hold figures.
+fn gist(status: &Value) -> Value {
+    let mut conditions: Vec<_> = status["conditions"].as_array().into_iter().flatten().map(gist_of_condition).collect();
+    conditions.sort_by_key(|condition| condition["type"].to_string());
+    json!([status["phase"], status["observedGeneration"], status[APPLIED], conditions])
+}
+
+fn gist_of_condition(condition: &Value) -> Value {
+    let is_host = condition["type"].as_str().is_some_and(conditions::is_host);
+    let message = if is_host { &condition["message"] } else { &Value::Null };
+    json!({"type": condition["type"], "status": condition["status"], "reason": condition["reason"], "message": message})
+}
+
 fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(fields) => {
@@ -102,6 +129,32 @@ mod tests {
         let third =
             next(&second, &report(&[Condition::new("Ready", Truth::False, "Other", "")], Some(&own), "t3")).unwrap();
         assert_eq!(third["conditions"][0]["lastTransitionTime"], "t2", "the status did not flip");
+    }
+
+    #[test]
+    fn figures_wait_and_news_do_not() {
+        let status = |head: u64, reason: &str, age: &str| {
+            json!({"phase": "Running", "head": head, "observedGeneration": 1, "conditions": [
+                {"type": "Syncing", "status": "False", "reason": reason, "message": age, "lastTransitionTime": "t0"}]})
+        };
+        let before = status(7, "FullySynced", "1 s old");
+        assert!(!is_news(&before, &status(8, "FullySynced", "2 s old")));
+        assert!(is_news(&before, &status(7, "HeadIsOld", "1 s old")));
+        for (field, value) in [("phase", json!("Error")), ("observedGeneration", json!(2)), (APPLIED, json!("digest"))] {
+            let mut after = before.clone();
+            after[field] = value;
+            assert!(is_news(&before, &after), "{field}");
+        }
+        let waiting = |what: &str| json!({"conditions": [{"type": "Ready", "status": "False", "message": what}]});
+        assert!(is_news(&waiting("for a"), &waiting("for b")), "the host's own words");
+    }
+
+    #[test]
+    fn figures_rest_for_what_is_left_of_the_pace() {
+        let since = Some(Duration::from_secs(6));
+        assert_eq!(rest(false, since), Duration::from_secs(9));
+        assert_eq!(rest(false, Some(2 * PACE)), Duration::ZERO);
+        assert_eq!((rest(true, since), rest(false, None)), (Duration::ZERO, Duration::ZERO));
     }
 
     #[test]

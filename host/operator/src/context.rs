@@ -11,6 +11,7 @@ use crate::hub::Hub;
 use crate::leader::Leader;
 use crate::metrics::Metrics;
 use crate::plugins::Registry;
+use crate::report::Written;
 
 /// Handles on everything around a reconcile.
 pub struct Context {
@@ -28,6 +29,17 @@ pub struct Context {
     pub facts: Arc<Facts>,
     /// What was applied last, by owner; rebuilt from statuses after a restart.
     pub baselines: Baselines,
+    /// When statuses were written.
+    pub written: Written,
+}
+
+impl Context {
+    /// Forgets an object that is gone.
+    pub fn forget(&self, key: &ObjectKey) {
+        self.hub.deps.forget(key);
+        self.baselines.forget(key);
+        self.written.forget(key);
+    }
 }
 
 /// Baselines by owner.

@@ -24,7 +24,7 @@ use crate::cache::Entry;
 use crate::context::Context;
 use crate::deps::Lookup;
 use crate::plugins::Serving;
-use crate::report::{self, Report, Subject};
+use crate::report::{self, Report, Reported, Subject};
 use crate::{apply, finalizer, render, secrets};
 
 /// A kind whose objects are reconciled.
@@ -60,8 +60,7 @@ impl Outcome {
 /// Brings one object to where its spec wants it, while so many others stand in line. Says when to look again.
 pub async fn reconcile(cx: &Context, served: &ServedKind, key: &ObjectKey, in_line: usize) -> Requeue {
     let Some(entry) = cx.hub.cache.get(key) else {
-        cx.hub.deps.forget(key);
-        cx.baselines.forget(key);
+        cx.forget(key);
         cx.chain.forget(key);
         return Requeue::Await;
     };
@@ -271,8 +270,7 @@ async fn tear_down(
     cx.chain.forget(&entry.key);
     match finalizer::tear_down(cx, served, entry, object).await {
         Ok(()) => {
-            cx.hub.deps.forget(&entry.key);
-            cx.baselines.forget(&entry.key);
+            cx.forget(&entry.key);
             None
         }
         Err(fault) => Some(faulty(fault)),
@@ -306,21 +304,25 @@ async fn conclude(
     if stands(cx, &entry.key, object, &outcome) {
         return requeue::of(&outcome.standing, outcome.answer.and_then(|answer| answer.requeue_after));
     }
-    match report::report(cx, &subject, &report).await {
+    let reported = match report::report(cx, &subject, &report).await {
         Err(fault) => {
             warn!(%fault, "failed to report");
             return Requeue::Backoff;
         }
-        Ok(changed) => {
-            if changed || outcome.wrote {
-                let mut events = outcome.answer.as_ref().map(|answer| answer.events.clone()).unwrap_or_default();
-                events.extend(changed.then(|| event_of(&outcome.standing)).flatten());
-                report::events(cx, &subject, &events).await;
-            }
-        }
+        Ok(reported) => reported,
+    };
+    let changed = reported == Reported::Written;
+    if changed || outcome.wrote {
+        let mut events = outcome.answer.as_ref().map(|answer| answer.events.clone()).unwrap_or_default();
+        events.extend(changed.then(|| event_of(&outcome.standing)).flatten());
+        report::events(cx, &subject, &events).await;
     }
     let asked: Option<Duration> = outcome.answer.and_then(|answer| answer.requeue_after);
-    requeue::of(&outcome.standing, asked)
+    let next = requeue::of(&outcome.standing, asked);
+    match reported {
+        Reported::Later(rest) => requeue::within(next, rest),
+        _ => next,
+    }
 }
 
 fn event_of(standing: &Standing) -> Option<Event> {

@@ -8,6 +8,9 @@ use opstack_core::conditions::{self, Standing};
 use opstack_core::ids::{Gvk, ObjectKey};
 use opstack_core::status;
 use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tracing::warn;
 
 use crate::apply::{api_of, fault_of};
@@ -37,11 +40,41 @@ pub struct Report<'a> {
     pub applied: Option<&'a str>,
 }
 
-/// Writes the status if it changed by more than time. True if it did.
+/// What became of a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reported {
+    /// It says nothing new.
+    Unchanged,
+    /// It was written.
+    Written,
+    /// It has newer figures and nothing else, and the last ones are hardly read: to be written after so long.
+    Later(Duration),
+}
+
+/// When statuses were written, by object.
+#[derive(Default)]
+pub struct Written(Mutex<HashMap<ObjectKey, Instant>>);
+
+impl Written {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectKey, Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn since(&self, key: &ObjectKey) -> Option<Duration> {
+        self.lock().get(key).map(Instant::elapsed)
+    }
+
+    /// Forgets an object that is gone.
+    pub fn forget(&self, key: &ObjectKey) {
+        self.lock().remove(key);
+    }
+}
+
+/// Writes the status if it changed by more than time, and by more than figures if some were just written.
 ///
 /// # Errors
 /// What the API server says; an object that is gone is no error.
-pub async fn report(cx: &Context, subject: &Subject<'_>, report: &Report<'_>) -> Result<bool, Fault> {
+pub async fn report(cx: &Context, subject: &Subject<'_>, report: &Report<'_>) -> Result<Reported, Fault> {
     let mut conditions = conditions::of_standing(report.standing);
     if let Some((_, own)) = report.plugin {
         conditions.extend(own.iter().filter(|condition| !conditions::is_host(&condition.name)).cloned());
@@ -64,9 +97,14 @@ pub async fn report(cx: &Context, subject: &Subject<'_>, report: &Report<'_>) ->
             now: &now,
         },
     );
-    let Some(next) = next else { return Ok(false) };
+    let Some(next) = next else { return Ok(Reported::Unchanged) };
+    let rest = status::rest(status::is_news(previous, &next), cx.written.since(subject.key));
+    if !rest.is_zero() {
+        return Ok(Reported::Later(rest));
+    }
     write(cx, subject, next).await?;
-    Ok(true)
+    cx.written.lock().insert(subject.key.clone(), Instant::now());
+    Ok(Reported::Written)
 }
 
 /// Writes a status as it is.

@@ -113,6 +113,7 @@ impl Operator {
             metrics: Arc::default(),
             facts: Arc::new(cluster),
             baselines: Default::default(),
+            written: Default::default(),
         });
         let plugins_seen = watch::Sender::new(false);
         let controllers = Controllers::new(cx.clone(), args.concurrency.max(1), plugins_seen.subscribe(), stop.clone());
