@@ -167,6 +167,31 @@ fn a_bad_version_leaves_the_old_one_serving() {
     println!("E: {} bad versions were refused", count + 2);
 }
 
+#[test]
+fn a_schema_that_would_drop_what_an_object_says_is_refused() {
+    let (shared, _turn) = turn();
+    objects(shared, "schema", 1);
+    let path = hostile::path("schema", "o0");
+    shared.site.merge(&path, &json!({"spec": {"count": 1}}));
+    // A field by another name: the same length, so that the module's layout stays.
+    let renamed = plugins::patched(&shared.module, "count", "total");
+    is_refused(shared, "schema", "a field that goes", "PluginBreakingSchema", |site| {
+        site.merge(CONFIG_MAP, &plugins::bytes_patch(&renamed));
+        let plugin = serves(shared, "False", "PluginBreakingSchema");
+        let message = condition::message(&plugin, "Loaded");
+        assert!(message.contains("schema/o0") && message.contains("allow-breaking-change"), "{message}");
+    });
+    assert_eq!(shared.site.get(&path).expect("it is there")["spec"]["count"], 1);
+    // Without it, nothing is in the way.
+    shared.site.merge(&path, &json!({"spec": {"count": null}}));
+    let old = serves(shared, "True", "Loaded")["status"]["digest"].clone();
+    deliver(shared, &renamed);
+    let plugin = paths::plugin("hostile");
+    shared.site.wait("the other version", &plugin, MINUTE, |plugin| plugin["status"]["digest"] != old);
+    deliver(shared, &shared.module);
+    shared.site.wait("the first version", &plugin, MINUTE, |plugin| plugin["status"]["digest"] == old);
+}
+
 fn wat(text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"))
 }

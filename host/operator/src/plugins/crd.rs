@@ -1,7 +1,7 @@
 //! The CustomResourceDefinitions of the plugins' kinds: how they are dressed, installed and guarded.
 
 use kube::Client;
-use kube::api::{Api, ApiResource, Patch, PatchParams};
+use kube::api::{Api, ApiResource, ListParams, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use opstack_core::answer::Manifest;
 use opstack_core::blame::{Blame, Fault};
@@ -13,6 +13,8 @@ use crate::apply::fault_of;
 use crate::cache::Watched;
 use crate::reconcile::ServedKind;
 
+use super::stored::Schema;
+
 /// Label of a CustomResourceDefinition: the plugin that serves it.
 pub const PLUGIN_LABEL: &str = "opstack.optimism.io/plugin";
 /// Annotation: kinds that the plugin's objects may have made, as JSON.
@@ -23,7 +25,7 @@ const READS: &str = "opstack.optimism.io/reads";
 const VERSION: &str = "opstack.optimism.io/served-version";
 /// Annotation: hash of what was applied.
 const HASH: &str = "opstack.optimism.io/desired";
-/// Annotation with which an administrator allows a change that would drop a stored version.
+/// Annotation with which an administrator allows a change that would drop a stored version, or a part of a stored object.
 pub const ALLOW_BREAKING: &str = "opstack.optimism.io/allow-breaking-change";
 
 /// Field manager of CustomResourceDefinitions.
@@ -129,7 +131,8 @@ fn conditions_schema() -> Value {
 /// Installs or updates a CRD. True if something was written.
 ///
 /// # Errors
-/// When another plugin serves the kind, a stored version would go, or the API server refuses.
+/// When another plugin serves the kind, a stored version would go, a stored object would not be what it is, or the API server
+/// refuses.
 pub async fn install(client: &Client, crd: &Value, plugin: &PluginName) -> Result<bool, Fault> {
     let name = crd["metadata"]["name"].as_str().unwrap_or_default();
     let what = format!("failed to install the CustomResourceDefinition {name}");
@@ -139,6 +142,9 @@ pub async fn install(client: &Client, crd: &Value, plugin: &PluginName) -> Resul
             return Ok(false);
         }
         guard(&live, crd, plugin)?;
+        if !allows_breaking(&live) {
+            spare_stored(client, &live, crd).await?;
+        }
     }
     let params = PatchParams::apply(MANAGER).force();
     api(client).patch(name, &params, &Patch::Apply(crd)).await.map_err(|error| fault_of(&error, &what))?;
@@ -154,7 +160,7 @@ fn guard(live: &Value, next: &Value, plugin: &PluginName) -> Result<(), Fault> {
         }
         _ => {}
     }
-    if live["metadata"]["annotations"][ALLOW_BREAKING] == "true" {
+    if allows_breaking(live) {
         return Ok(());
     }
     let stored = live["status"]["storedVersions"].as_array().into_iter().flatten();
@@ -169,6 +175,48 @@ fn guard(live: &Value, next: &Value, plugin: &PluginName) -> Result<(), Fault> {
         gone.join(", ")
     );
     Err(Fault::plugin("BreakingSchema", message))
+}
+
+fn allows_breaking(live: &Value) -> bool {
+    live["metadata"]["annotations"][ALLOW_BREAKING] == "true"
+}
+
+/// Objects of a page of a list.
+const PAGE: u32 = 250;
+
+/// Reads all objects of a kind, and refuses a schema that one of them would break or lose something by.
+async fn spare_stored(client: &Client, live: &Value, next: &Value) -> Result<(), Fault> {
+    let name = live["metadata"]["name"].as_str().unwrap_or_default();
+    let Some(version) = live["spec"]["versions"].as_array().into_iter().flatten().find(|v| v["served"] == true) else {
+        return Ok(());
+    };
+    let version = version["name"].as_str().unwrap_or_default();
+    let unclear = |why| Fault::plugin("InvalidManifest", format!("its CRD has a schema that cannot be read: {why}"));
+    let Some(schema) = Schema::of(next, version).map_err(unclear)? else { return Ok(()) };
+    let text = |field: &str| live.pointer(field).and_then(Value::as_str).unwrap_or_default();
+    let gvk = GroupVersionKind::gvk(text("/spec/group"), version, text("/spec/names/kind"));
+    let objects =
+        Api::<Watched>::all_with(client.clone(), &ApiResource::from_gvk_with_plural(&gvk, text("/spec/names/plural")));
+    let mut params = ListParams::default().limit(PAGE);
+    loop {
+        let what = format!("failed to read the objects of CustomResourceDefinition {name}, which its change concerns");
+        let page = objects.list(&params).await.map_err(|error| fault_of(&error, &what))?;
+        let objection = page.items.iter().find_map(|item| Some((&item.object, schema.objection(&item.object)?)));
+        if let Some((object, why)) = objection {
+            let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
+            let message = format!(
+                "CustomResourceDefinition {name} would no longer hold {} {}/{} as it is: {why}; mend the object, or allow it by the annotation {ALLOW_BREAKING}: \"true\"",
+                gvk.kind,
+                text("namespace"),
+                text("name")
+            );
+            return Err(Fault::plugin("BreakingSchema", message));
+        }
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(()),
+        }
+    }
 }
 
 /// What a CRD of ours says about its kind; nothing for other CRDs, and until the API server serves it.

@@ -4,6 +4,7 @@ pub mod crd;
 pub mod loader;
 pub mod object;
 pub mod source;
+mod stored;
 
 use opstack_core::answer::Manifest;
 use opstack_core::grants::Grants;
