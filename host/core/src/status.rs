@@ -58,9 +58,35 @@ pub fn next(previous: &Value, report: &Report<'_>) -> Option<Value> {
     (without_times(&status) != without_times(previous)).then_some(status)
 }
 
-/// Whether a status says more than newer figures: something that a person or a script waits for.
+/// Whether a status says more than newer figures: something that a person, a script or another object waits for.
 pub fn is_news(previous: &Value, next: &Value) -> bool {
-    gist(previous) != gist(next)
+    previous["observedGeneration"] != next["observedGeneration"]
+        || gist_of_conditions(previous) != gist_of_conditions(next)
+        || says_more(&without_conditions(previous), &without_conditions(next))
+}
+
+/// Whether two values differ by more than numbers, times and hashes, of which a chain has new ones with every block.
+fn says_more(before: &Value, after: &Value) -> bool {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => {
+            before.len() != after.len()
+                || before.iter().any(|(name, old)| after.get(name).is_none_or(|new| says_more(old, new)))
+        }
+        (Value::Array(before), Value::Array(after)) => {
+            before.len() != after.len() || before.iter().zip(after).any(|(old, new)| says_more(old, new))
+        }
+        (Value::Number(_), Value::Number(_)) => false,
+        (Value::String(before), Value::String(after)) => before != after && !(is_figure(before) && is_figure(after)),
+        (before, after) => before != after,
+    }
+}
+
+/// `0x1f`, `12.5` or `2026-05-31T00:00:00Z`.
+fn is_figure(text: &str) -> bool {
+    let is_hex = text.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    is_hex
+        || text.starts_with(|first: char| first.is_ascii_digit())
+            && text.bytes().all(|byte| b"0123456789.:-TZ".contains(&byte))
 }
 
 /// How long a status waits that was last written so long ago, if it was. News don't wait.
@@ -68,11 +94,19 @@ pub fn rest(is_news: bool, since: Option<Duration>) -> Duration {
     since.filter(|_| !is_news).map_or(Duration::ZERO, |since| PACE.saturating_sub(since))
 }
 
-/// The phase, what the host tells, and of the plugin's conditions status and reason: their messages like to hold figures.
-fn gist(status: &Value) -> Value {
+/// Of the conditions of the host all, of those of the plugin status and reason: their messages like to hold figures.
+fn gist_of_conditions(status: &Value) -> Vec<Value> {
     let mut conditions: Vec<_> = status["conditions"].as_array().into_iter().flatten().map(gist_of_condition).collect();
     conditions.sort_by_key(|condition| condition["type"].to_string());
-    json!([status["phase"], status["observedGeneration"], status[APPLIED], conditions])
+    conditions
+}
+
+fn without_conditions(status: &Value) -> Value {
+    let mut status = status.clone();
+    if let Some(status) = status.as_object_mut() {
+        status.remove("conditions");
+    }
+    status
 }
 
 fn gist_of_condition(condition: &Value) -> Value {
@@ -140,11 +174,23 @@ mod tests {
         let before = status(7, "FullySynced", "1 s old");
         assert!(!is_news(&before, &status(8, "FullySynced", "2 s old")));
         assert!(is_news(&before, &status(7, "HeadIsOld", "1 s old")));
-        for (field, value) in [("phase", json!("Error")), ("observedGeneration", json!(2)), (APPLIED, json!("digest"))] {
+        for (field, value) in [
+            ("phase", json!("Error")),
+            ("observedGeneration", json!(2)),
+            (APPLIED, json!("digest")),
+            ("stoppedAt", json!("0x1")),
+            ("head", json!("unknown")),
+        ] {
             let mut after = before.clone();
             after[field] = value;
             assert!(is_news(&before, &after), "{field}");
         }
+        let at = |hash: &str, time: &str| json!({"chainHead": {"hash": hash, "time": time, "peers": [3]}});
+        assert!(!is_news(&at("0xa1", "2026-05-31T00:00:00Z"), &at("0xb2", "2026-05-31T00:00:02Z")));
+        assert!(is_news(
+            &at("0xa1", "2026-05-31T00:00:00Z"),
+            &json!({"chainHead": {"hash": "0xa1", "time": "2026-05-31T00:00:00Z"}})
+        ));
         let waiting = |what: &str| json!({"conditions": [{"type": "Ready", "status": "False", "message": what}]});
         assert!(is_news(&waiting("for a"), &waiting("for b")), "the host's own words");
     }
