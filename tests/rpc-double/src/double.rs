@@ -24,7 +24,15 @@ impl Double {
     /// # Panics
     /// When there is none.
     pub async fn start() -> Self {
-        let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await;
+        Self::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
+    }
+
+    /// Listens there; all of 127.0.0.0/8 is ours.
+    ///
+    /// # Panics
+    /// When the address is taken.
+    pub async fn start_at(address: SocketAddr) -> Self {
+        let listener = listen(address).await;
         let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared::new());
         let accepting = Mutex::new(Some(accept(listener, shared.clone())));
@@ -34,6 +42,11 @@ impl Double {
     /// `http://127.0.0.1:PORT`
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// Answers a method with the same result always.

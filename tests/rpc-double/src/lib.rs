@@ -18,6 +18,8 @@
 //! # }
 //! ```
 //!
+//! What a good node says need not be made up: [`Double::replay`] answers as a real program did, see [`Recording`].
+//!
 //! Nothing here sleeps. To wait for something use [`Double::until`] or [`bounded`], which fail in the end by the real
 //! clock, even where [`Frozen`] has stopped tokio's.
 
@@ -26,9 +28,11 @@ mod connection;
 mod double;
 mod fault;
 mod http;
+mod recording;
 mod state;
 
 pub use clock::{Frozen, bounded};
 pub use double::Double;
 pub use fault::Fault;
+pub use recording::Recording;
 pub use state::{Call, RpcError, Seen};

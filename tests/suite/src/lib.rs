@@ -18,12 +18,15 @@
 pub mod audit;
 pub mod condition;
 pub mod hostile;
+mod hosts;
+pub mod kubelet;
 mod operator;
 pub mod paths;
 pub mod plugins;
 mod site;
 mod wait;
 
+pub use hosts::Hosts;
 pub use operator::{Operator, Signal, program};
 pub use site::Site;
 pub use wait::{MINUTE, until};

@@ -14,7 +14,7 @@ use std::{
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
 
-use crate::{MINUTE, Site, plugins, until};
+use crate::{Hosts, MINUTE, Site, plugins, until};
 
 /// What tests run it with, unless they say otherwise. The log is what they read when they fail.
 const DEFAULTS: [&str; 3] = ["--listen=127.0.0.1:0", "--lease-duration=5", "--log-filter=info,opstack_operator=debug"];
@@ -60,8 +60,18 @@ impl Operator {
 
     /// The same as another user, or through something that stands between.
     pub fn spawn_as(site: &Site, kubeconfig: &Path, arguments: &[&str]) -> Self {
+        Self::run(site, kubeconfig, Command::new(program()), arguments)
+    }
+
+    /// Starts the operator with names that it alone knows, and waits until it is ready.
+    pub fn start_among(site: &Site, hosts: &Hosts, arguments: &[&str]) -> Self {
+        let operator = Self::run(site, &site.plane.kubeconfig_path(), hosts.around(&program()), arguments);
+        operator.wait_ready();
+        operator
+    }
+
+    fn run(site: &Site, kubeconfig: &Path, mut command: Command, arguments: &[&str]) -> Self {
         let log = site.new_log();
-        let mut command = Command::new(program());
         command
             .arg("run")
             .args(DEFAULTS.iter().filter(|default| arguments.iter().all(|argument| name(argument) != name(default))))
