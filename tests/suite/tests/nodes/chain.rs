@@ -1,0 +1,67 @@
+//! The objects: a network of the recorded devnet and what runs on it.
+
+use rpc_double::Recording;
+use serde_json::{Value, json};
+use suite::Site;
+
+/// A contract that the recorded L1 has.
+pub const FACTORY: &str = "0x4444444444444444444444444444444444444444";
+
+pub fn object(kind: &str, namespace: &str, name: &str, spec: Value) -> Value {
+    json!({
+        "apiVersion": "optimism.io/v1alpha1", "kind": kind,
+        "metadata": {"name": name, "namespace": namespace}, "spec": spec,
+    })
+}
+
+/// The network of the recordings, with its L1 there.
+pub fn network(namespace: &str, name: &str, l1: &str) -> Value {
+    let rollup = Recording::load("op-node-sequencer").result("optimism_rollupConfig").clone();
+    let (chain, l1_chain) = (rollup["l2_chain_id"].clone(), rollup["l1_chain_id"].clone());
+    let genesis = json!({"config": {"chainId": chain}, "alloc": {}});
+    let spec = json!({
+        "chainID": chain, "l1ChainID": l1_chain, "l1RpcUrl": l1, "l1BeaconUrl": l1,
+        "rollupConfig": {"inline": rollup.to_string()},
+        "l2Genesis": {"inline": genesis.to_string()},
+        "l1ChainConfig": {"inline": json!({"chainId": l1_chain}).to_string()},
+        "contractAddresses": {"disputeGameFactoryAddr": FACTORY, "discoveryMethod": "manual"},
+    });
+    object("OptimismNetwork", namespace, name, spec)
+}
+
+pub fn sequencer(namespace: &str, name: &str) -> Value {
+    let spec = json!({
+        "optimismNetworkRef": {"name": "net"}, "nodeType": "sequencer", "executionClient": {"name": "geth"},
+        "opNode": {"sequencer": {"key": {"secretRef": {"name": "signer", "key": "key"}}}},
+    });
+    object("OpNode", namespace, name, spec)
+}
+
+pub fn replica(namespace: &str, name: &str, pods: u32) -> Value {
+    let spec = json!({
+        "optimismNetworkRef": {"name": "net"}, "nodeType": "replica", "executionClient": {"name": "geth"},
+        "replicas": pods, "sequencerUrl": "http://127.0.0.1:9",
+    });
+    object("OpNode", namespace, name, spec)
+}
+
+/// A batcher, a proposer or a challenger of the sequencer `seq`, with what only it needs.
+pub fn component(kind: &str, namespace: &str, name: &str, own: &Value) -> Value {
+    let mut spec = json!({
+        "optimismNetworkRef": {"name": "net"}, "sequencerRef": {"name": "seq"},
+        "privateKey": {"secretRef": {"name": "signer", "key": "key"}},
+    });
+    for (field, value) in own.as_object().into_iter().flatten() {
+        spec[field] = value.clone();
+    }
+    object(kind, namespace, name, spec)
+}
+
+/// A namespace with a key to sign with.
+pub fn namespace(site: &Site, name: &str) {
+    site.namespace(name);
+    site.create(&json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "signer", "namespace": name},
+        "stringData": {"key": format!("{:064x}", 1)},
+    }));
+}
