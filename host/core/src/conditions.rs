@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::answer::{Condition, Truth};
-use crate::blame::Fault;
+use crate::blame::{Blame, Fault};
 
 /// The object is as its spec wants it.
 pub const READY: &str = "Ready";
@@ -11,6 +11,12 @@ pub const READY: &str = "Ready";
 pub const RECONCILING: &str = "Reconciling";
 /// Nothing will go on until somebody acts.
 pub const STALLED: &str = "Stalled";
+/// Reason: something that the object names is missing.
+pub const WAITING: &str = "Waiting";
+/// Reason: the spec is invalid.
+pub const INVALID: &str = "InvalidSpec";
+/// Reason: deletion was asked for and is held up.
+pub const DELETION_BLOCKED: &str = "DeletionBlocked";
 /// `spec.paused` is set.
 pub const PAUSED: &str = "Paused";
 
@@ -45,8 +51,8 @@ pub fn of_standing(standing: &Standing) -> Vec<Condition> {
             (Truth::True, false, false, "Ready".to_string(), "all objects are applied and ready".to_string())
         }
         Standing::Progressing(reason, message) => (Truth::False, true, false, reason.clone(), message.clone()),
-        Standing::Waiting(what) => (Truth::False, true, false, "Waiting".into(), format!("waiting for {what}")),
-        Standing::Invalid(why) => (Truth::False, false, true, "InvalidSpec".into(), why.clone()),
+        Standing::Waiting(what) => (Truth::False, true, false, WAITING.into(), format!("waiting for {what}")),
+        Standing::Invalid(why) => (Truth::False, false, true, INVALID.into(), why.clone()),
         Standing::Faulty { fault, retried } => {
             let reason = format!("{}{}", fault.blame, fault.reason);
             (Truth::False, *retried, !*retried, reason, fault.message.clone())
@@ -55,7 +61,7 @@ pub fn of_standing(standing: &Standing) -> Vec<Condition> {
             let message = "spec.paused is true: nothing is changed until it is false".into();
             (Truth::Unknown, false, false, "Paused".into(), message)
         }
-        Standing::DeletionBlocked(why) => (Truth::False, false, true, "DeletionBlocked".into(), why.clone()),
+        Standing::DeletionBlocked(why) => (Truth::False, false, true, DELETION_BLOCKED.into(), why.clone()),
     };
     let flag = |on: bool| if on { Truth::True } else { Truth::False };
     let side = |name: &str, on: bool| {
@@ -71,6 +77,18 @@ pub fn of_standing(standing: &Standing) -> Vec<Condition> {
         conditions.push(Condition::new(PAUSED, Truth::True, "Paused", message));
     }
     conditions
+}
+
+/// The reason of the trouble that a status tells of: something is missing, or wrong, or somebody's fault. Nothing if it tells of
+/// none; work that goes on by itself is none.
+pub fn trouble(status: &Value) -> Option<&str> {
+    const BLAMES: [Blame; 4] = [Blame::Plugin, Blame::Host, Blame::Cluster, Blame::Spec];
+    let mut conditions = status["conditions"].as_array().into_iter().flatten();
+    let ready = conditions.find(|condition| condition["type"] == READY && condition["status"] == "False")?;
+    let reason = ready["reason"].as_str()?;
+    let is_trouble = [WAITING, INVALID, DELETION_BLOCKED].contains(&reason)
+        || BLAMES.iter().any(|blame| reason.starts_with(blame.as_str()));
+    is_trouble.then_some(reason)
 }
 
 /// Whether a condition is the host's own.
@@ -109,4 +127,28 @@ pub fn merge(previous: &Value, next: &[Condition], generation: i64, now: &str, k
         merged.extend(absent.cloned());
     }
     merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_tells_of_trouble_by_the_reason_of_ready() {
+        let told =
+            |standing: &Standing| json!({"conditions": merge(&Value::Null, &of_standing(standing), 1, "t0", false)});
+        let fault = Fault::new(Blame::Cluster, "Forbidden", "no right");
+        for (standing, reason) in [
+            (Standing::Waiting("a Secret".into()), Some("Waiting")),
+            (Standing::Invalid("spec.x".into()), Some("InvalidSpec")),
+            (Standing::DeletionBlocked("in use".into()), Some("DeletionBlocked")),
+            (Standing::Faulty { fault, retried: true }, Some("ClusterForbidden")),
+            (Standing::Progressing("Kept".into(), String::new()), None),
+            (Standing::Ready, None),
+            (Standing::Paused, None),
+        ] {
+            assert_eq!(trouble(&told(&standing)), reason, "{standing:?}");
+        }
+        assert_eq!(trouble(&Value::Null), None);
+    }
 }

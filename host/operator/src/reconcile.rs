@@ -4,7 +4,7 @@
 //! observe (memory) ─► render (sandbox) ─► policy, plan (core) ─► apply (API server) ─► act ─► report (API server)
 //! ```
 
-use opstack_core::answer::{Answer, Children, Event, Failure, Finalized, Phases, Policy};
+use opstack_core::answer::{Answer, Children, Failure, Finalized, Phases, Policy};
 use opstack_core::blame::{Blame, Fault};
 use opstack_core::conditions::Standing;
 use opstack_core::ids::{Gvk, ObjectKey, PluginName};
@@ -314,7 +314,7 @@ async fn conclude(
     let changed = reported == Reported::Written;
     if changed || outcome.wrote {
         let mut events = outcome.answer.as_ref().map(|answer| answer.events.clone()).unwrap_or_default();
-        events.extend(changed.then(|| event_of(&outcome.standing)).flatten());
+        events.extend(changed.then(|| report::event_of(&outcome.standing, &object["status"])).flatten());
         report::events(cx, &subject, &events).await;
     }
     let asked: Option<Duration> = outcome.answer.and_then(|answer| answer.requeue_after);
@@ -323,14 +323,4 @@ async fn conclude(
         Reported::Later(rest) => requeue::within(next, rest),
         _ => next,
     }
-}
-
-fn event_of(standing: &Standing) -> Option<Event> {
-    let (reason, message) = match standing {
-        Standing::Invalid(why) => ("InvalidSpec".to_string(), why.clone()),
-        Standing::Faulty { fault, .. } => (format!("{}{}", fault.blame, fault.reason), fault.message.clone()),
-        Standing::DeletionBlocked(why) => ("DeletionBlocked".to_string(), why.clone()),
-        _ => return None,
-    };
-    Some(Event { warning: true, reason, message })
 }

@@ -148,6 +148,22 @@ pub fn now() -> String {
     Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default().to_string()
 }
 
+/// What of a standing is worth an event: what is waited for, trouble, and that the trouble that the status told of is over.
+pub fn event_of(standing: &Standing, before: &Value) -> Option<Event> {
+    let (warning, reason, message) = match standing {
+        Standing::Waiting(what) => (false, conditions::WAITING.to_string(), format!("waiting for {what}")),
+        Standing::Invalid(why) => (true, conditions::INVALID.to_string(), why.clone()),
+        Standing::Faulty { fault, .. } => (true, format!("{}{}", fault.blame, fault.reason), fault.message.clone()),
+        Standing::DeletionBlocked(why) => (true, conditions::DELETION_BLOCKED.to_string(), why.clone()),
+        Standing::Ready | Standing::Progressing(..) => {
+            let reason = conditions::trouble(before)?;
+            (false, "Recovered".to_string(), format!("what Ready called {reason} is over"))
+        }
+        Standing::Paused => return None,
+    };
+    Some(Event { warning, reason, message })
+}
+
 /// Writes events on an object. They are for people: a failure is logged and nothing more.
 pub async fn events(cx: &Context, subject: &Subject<'_>, events: &[Event]) {
     let namespace = if subject.key.namespace.is_empty() { "default" } else { &subject.key.namespace };

@@ -100,3 +100,25 @@ fn a_claim_that_can_not_grow_stays_as_it_is_and_the_node_says_so() {
         condition::brief(node, "Ready").1 != "SpecClaimNotResized"
     });
 }
+
+#[test]
+fn a_smaller_size_is_refused_by_name_and_nothing_is_lost() {
+    let site = &chain().site;
+    let (node, set, claim) = bound(site, "shrinks", true);
+    let before = (site.get(&set).expect("it is there"), site.get(&claim).expect("it is there"));
+    resize(site, &node, "5Gi");
+    let (said, _) = site.wait("the node to say that its claim can't shrink", &paths::of(&node), MINUTE, |node| {
+        condition::brief(node, "Ready").1 == "SpecClaimNotResized"
+    });
+    let message = condition::message(&said, "Ready");
+    let name = before.1["metadata"]["name"].as_str().expect("a name");
+    assert!(message.contains("5Gi") && message.contains(name), "{message}");
+    println!("S1-38: {message}");
+    let after = (site.get(&set).expect("it stays"), site.get(&claim).expect("it stays"));
+    assert_eq!((uid(&after.0), uid(&after.1)), (uid(&before.0), uid(&before.1)));
+    assert_eq!(asked(&after.1), "10Gi");
+    resize(site, &node, "10Gi");
+    site.wait("the node to be well again", &paths::of(&node), MINUTE, |node| {
+        condition::brief(node, "Ready").1 != "SpecClaimNotResized"
+    });
+}

@@ -2,10 +2,14 @@
 
 mod claims;
 mod client;
+mod events;
+mod files;
 mod growth;
 mod in_use;
 mod orders;
+mod schema;
 mod seed;
+mod writes;
 
 use std::{fs, os::unix::fs::symlink, sync::OnceLock};
 
