@@ -3,6 +3,7 @@
 //! | file | follows from |
 //! | --- | --- |
 //! | `config/crds/*.yaml` | `opstack crds`: the plugins' own definitions, as the host installs them |
+//! | `config/rbac/opstack.yaml` | `opstack rbac`: the rights that an operator with our plugins needs |
 //! | `docs/cli.md` | `opstack --help`, of all commands |
 //! | the end of `docs/plugin-api.md` | the files of `wit/`, and the documents in `sdk/src/execution.rs` |
 
@@ -39,6 +40,7 @@ type Files = BTreeMap<PathBuf, String>;
 /// Makes the files from the plugins and the `opstack` that are built.
 pub fn codegen(mode: Mode) -> Result<()> {
     let mut files = crds::files()?;
+    files.insert("config/rbac/opstack.yaml".into(), rights()?);
     files.insert("docs/cli.md".into(), cli::document()?);
     files.insert(api::PATH.into(), api::document()?);
     let stale = stale(workspace::root(), &files)?;
@@ -46,6 +48,13 @@ pub fn codegen(mode: Mode) -> Result<()> {
         Mode::Write => write(workspace::root(), &files, &stale),
         Mode::Check => check(workspace::root(), &files, &stale),
     }
+}
+
+/// The operator's rights, for those who install it with our plugins.
+fn rights() -> Result<String> {
+    let plugins = workspace::results().join("plugins");
+    let documents = run::output(opstack().args(["rbac", "--plugins"]).arg(plugins))?;
+    Ok(format!("# Written by `cargo xtask codegen`.\n{documents}"))
 }
 
 /// The program `opstack`, with nothing of this environment in what it says of itself.

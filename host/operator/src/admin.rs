@@ -67,8 +67,8 @@ impl Admin {
         if !*self.plugins_seen.borrow() {
             return Some("plugins are being loaded".into());
         }
-        if let Some(stale) = self.cx.hub.stale_for().filter(|stale| *stale > STALE_AFTER) {
-            return Some(format!("a watch has been failing for {} s", stale.as_secs()));
+        if let Some((kind, since)) = self.cx.hub.stale().filter(|(_, since)| *since > STALE_AFTER) {
+            return Some(format!("the watch of {kind} has been failing for {} s", since.as_secs()));
         }
         let answered = Duration::from_millis(self.answered.load(Ordering::Relaxed));
         let silent = self.started.elapsed().saturating_sub(answered);

@@ -224,10 +224,11 @@ impl Hub {
         watches.get(kind).map(|running| running.watch.keep).unwrap_or_default()
     }
 
-    /// For how long the worst of the watches has been failing.
-    pub fn stale_for(&self) -> Option<Duration> {
+    /// Which watch has been failing for longest, and for how long.
+    pub fn stale(&self) -> Option<(GroupKind, Duration)> {
         let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
-        watches.values().filter_map(|running| running.watch.failing_for()).max()
+        let failing = watches.iter().filter_map(|(kind, running)| Some((kind, running.watch.failing_for()?)));
+        failing.max_by_key(|(_, since)| *since).map(|(kind, since)| (kind.clone(), since))
     }
 
     /// Queue lengths by kind, for metrics.

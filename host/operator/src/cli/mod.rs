@@ -6,6 +6,7 @@ mod fetch;
 mod init;
 pub mod offline;
 mod plugin;
+mod rbac;
 mod render;
 pub mod run;
 
@@ -30,6 +31,8 @@ enum Command {
     Plugin(plugin::Command),
     /// Print the CustomResourceDefinitions of the operator and of plugins.
     Crds(crds::Args),
+    /// Print a ServiceAccount and the roles that the operator needs to serve plugins.
+    Rbac(rbac::Args),
     /// Prepare files inside a pod, as an init container.
     #[command(subcommand)]
     Init(init::Command),
@@ -50,6 +53,7 @@ impl Cli {
             Command::Render(args) => args.run(),
             Command::Plugin(command) => command.run(),
             Command::Crds(args) => args.run(),
+            Command::Rbac(args) => args.run(),
             Command::Init(command) => command.run(),
             Command::Fetch(args) => args.run(),
             Command::Completions(args) => args.run(),
