@@ -34,14 +34,13 @@ fn each_status_has_what_the_programs_told() {
     }
     holds(site, &network, &[("phase", json!("Ready"))], &[("L1Connected", "True", "RPCEndpointReachable")]);
 
-    nodes_run_when_ready_and_answering(site, hosts, &sequencer, &replica);
-    for (object, recording) in &components {
-        runs(site, hosts, object, recording);
-    }
+    let _pods = nodes_run_when_ready_and_answering(site, hosts, &sequencer, &replica);
+    let _programs: Vec<Double> =
+        components.iter().map(|(object, recording)| runs(site, hosts, object, recording)).collect();
 }
 
-/// Each of them is not running while its pod is not ready, or its program does not answer.
-fn nodes_run_when_ready_and_answering(site: &Site, hosts: &Hosts, sequencer: &Value, replica: &Value) {
+/// Each of them is not running while its pod is not ready, or its program does not answer. Gives their pods.
+fn nodes_run_when_ready_and_answering(site: &Site, hosts: &Hosts, sequencer: &Value, replica: &Value) -> [Pod; 2] {
     let (ready, answering) = (world::address(), world::address());
     hosts.add(&format!("seq.{NAMESPACE}.svc.cluster.local"), ready.into());
     let pods = ["seq", "rep"].map(|name| kubelet::wait_pods(site, NAMESPACE, name, 1).remove(0));
@@ -78,8 +77,7 @@ fn nodes_run_when_ready_and_answering(site: &Site, hosts: &Hosts, sequencer: &Va
     }
     first.head(|| (1, world::now()));
     holds(site, sequencer, &[("phase", json!("Running"))], &[("Syncing", "False", "FullySynced")]);
-    // They answer to the end of the test.
-    std::mem::forget((first, second));
+    [first, second]
 }
 
 fn node_fields([consensus, execution]: [&str; 2]) -> Vec<Field> {
@@ -112,14 +110,14 @@ fn components() -> [(Value, &'static str); 3] {
     ]
 }
 
-/// Waits until a component runs, and has in its status what its program's metrics tell.
-fn runs(site: &Site, hosts: &Hosts, object: &Value, recording: &str) {
+/// Waits until a component runs, and has in its status what its program's metrics tell. Gives the program.
+fn runs(site: &Site, hosts: &Hosts, object: &Value, recording: &str) -> Double {
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     let address = world::address();
     let pod = kubelet::wait_pods(site, NAMESPACE, &format!("{name}-"), 1).remove(0);
     assert_eq!(site.get(&paths::of(object)).unwrap_or_default()["status"]["phase"], "Pending");
     hosts.add(&format!("{name}.{NAMESPACE}.svc.cluster.local"), address.into());
-    std::mem::forget(serve(site, name, address, recording));
+    let program = serve(site, name, address, recording);
     kubelet::report(site, NAMESPACE, &pod, address.into(), true);
     let recorded = Recording::load(recording);
     let (fields, conditions): (Vec<Field>, Vec<Told>) = match recording {
@@ -148,6 +146,7 @@ fn runs(site: &Site, hosts: &Hosts, object: &Value, recording: &str) {
     };
     holds(site, object, &fields, &conditions);
     holds(site, object, &[("phase", json!("Running"))], &[("Ready", "True", "Ready")]);
+    program
 }
 
 /// A double at the port that the component's Service has for metrics.
