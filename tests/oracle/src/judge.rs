@@ -87,16 +87,6 @@ impl Judge {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where the program of a container is, and by which name it is called.
-    fn program(&self, container: &Container, release: Release) -> Option<(String, PathBuf)> {
-        match container.program {
-            "opstack" => Some(("opstack".into(), self.sandbox.with_file_name("opstack"))),
-            "op-geth" => Some(("geth".into(), self.programs.op_geth().into())),
-            "op-reth" => None,
-            name => Some((name.into(), self.programs.path(release, name))),
-        }
-    }
-
     fn one(&self, case: &Case, release: Release) {
         let pods = match Pod::all(&case.objects) {
             Ok(pods) => pods,
@@ -105,7 +95,7 @@ impl Judge {
         for pod in pods {
             if self.report().begin(case, release, &pod) {
                 let sandbox = Sandbox::new(&self.sandbox);
-                match pod.run(&sandbox, |container| self.program(container, release)) {
+                match pod.run(&sandbox, |container| program(&self.programs, &self.sandbox, container, release)) {
                     Ok(verdicts) => verdicts.into_iter().for_each(|(container, verdict)| {
                         self.report().note(case, release, &container, verdict);
                     }),
@@ -113,6 +103,21 @@ impl Judge {
                 }
             }
         }
+    }
+}
+
+/// Where the program of a container is, and by which name it is called. `opstack` is built beside the sandbox.
+pub fn program(
+    programs: &OpPrograms,
+    sandbox: &Path,
+    container: &Container,
+    release: Release,
+) -> Option<(String, PathBuf)> {
+    match container.program {
+        "opstack" => Some(("opstack".into(), sandbox.with_file_name("opstack"))),
+        "op-geth" => Some(("geth".into(), programs.op_geth().into())),
+        "op-reth" => None,
+        name => Some((name.into(), programs.path(release, name))),
     }
 }
 

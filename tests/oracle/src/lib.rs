@@ -14,10 +14,14 @@
 //!
 //! A variable of a program's own that it does not know is a failure, too: the programs only log those.
 //!
+//! A whole pod can also be run for as long as a test likes ([`Live`]), in a network in which the test is, too.
+//!
 //! What is not rendered but belongs to the user (keys, the chain's files, what listens at a URL) is made up here.
 
 mod files;
 mod judge;
+mod live;
+pub mod network;
 mod pod;
 pub mod proof;
 pub mod reth;
@@ -25,5 +29,6 @@ pub mod task;
 mod volumes;
 
 pub use judge::{Case, Judge, Refusal, Report};
+pub use live::Live;
 pub use pod::{Container, Pod};
-pub use task::{Sandbox, Verdict};
+pub use task::{Running, Sandbox, Verdict};

@@ -72,23 +72,31 @@ impl Pod {
         sandbox: &Sandbox,
         program: impl Fn(&Container) -> Option<(String, PathBuf)>,
     ) -> Result<Vec<(Container, Verdict)>> {
-        let keys: Vec<_> = self.containers.iter().flat_map(Container::tls).collect();
-        let volumes = self.spec.volumes.as_deref().unwrap_or_default();
-        let volumes = Volumes::make(volumes, &self.claims, &self.objects, &keys)?;
+        let volumes = self.volumes()?;
         let mut verdicts = vec![];
         for container in &self.containers {
             let Some(program) = program(container) else { continue };
             let task = self.task(container, &volumes, program).with_context(|| container.name.clone())?;
             let verdict = sandbox.run(&task)?;
             if let Some(path) = container.fetches() {
-                leave_file(&task, path)?;
+                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                let text = files::of_chain(name).with_context(|| format!("nothing is known of the file {name}"))?;
+                // Nobody serves the file that is downloaded: it is put where it would be.
+                fs::write(task.on_host(path)?, text)?;
             }
             verdicts.push((container.clone(), verdict));
         }
         Ok(verdicts)
     }
 
-    fn task(&self, container: &Container, volumes: &Volumes, program: (String, PathBuf)) -> Result<Task> {
+    /// Its volumes as they are before anything has run.
+    pub(crate) fn volumes(&self) -> Result<Volumes> {
+        let keys: Vec<_> = self.containers.iter().flat_map(Container::tls).collect();
+        Volumes::make(self.spec.volumes.as_deref().unwrap_or_default(), &self.claims, &self.objects, &keys)
+    }
+
+    /// What is to be started for a container, among listeners that nobody answers at.
+    pub(crate) fn task(&self, container: &Container, volumes: &Volumes, program: (String, PathBuf)) -> Result<Task> {
         let mut surroundings = Surroundings::of(container);
         let proof = proof::of(container, &mut surroundings)?;
         let security = self.spec.security_context.as_ref();
@@ -104,6 +112,7 @@ impl Pod {
             hosts: surroundings.names(),
             listeners: surroundings.listeners,
             proof,
+            shares_network: false,
         })
     }
 }
@@ -212,12 +221,4 @@ fn value_of(variable: &EnvVar, workload: &str, namespace: &str) -> Result<String
         "status.podIP" => POD_IP.into(),
         other => bail!("field {other} is not known here"),
     })
-}
-
-/// Nobody serves the file that is downloaded: it is put where it would be.
-fn leave_file(task: &Task, path: &Path) -> Result<()> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let text = files::of_chain(name).with_context(|| format!("nothing is known of the file {name}"))?;
-    let bound = task.bound.iter().find(|bound| path.starts_with(&bound.path)).context("it is on no volume")?;
-    Ok(fs::write(bound.host.join(path.strip_prefix(&bound.path)?), text)?)
 }
