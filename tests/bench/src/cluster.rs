@@ -72,3 +72,14 @@ pub async fn apply(client: &Client, objects: &[(String, Value)], at_once: usize)
         .try_collect()
         .await
 }
+
+/// Merges patches into objects, so many at once.
+pub async fn merge(client: &Client, patches: &[(String, Value)], at_once: usize) -> anyhow::Result<()> {
+    stream::iter(patches)
+        .map(|(path, patch)| async move {
+            send(client, "PATCH", path, "application/merge-patch+json", patch).await.map(|_| ())
+        })
+        .buffer_unordered(at_once)
+        .try_collect()
+        .await
+}

@@ -5,6 +5,7 @@
 
 mod cluster;
 mod objects;
+mod probes;
 mod render;
 mod scale;
 mod writes;
@@ -29,7 +30,8 @@ impl Figures {
 type Part = fn(&mut Figures, &Runtime) -> anyhow::Result<()>;
 
 /// What can be measured alone, by naming it.
-const PARTS: [(&str, Part); 3] = [("render", render::measure), ("writes", writes::measure), ("scale", scale::measure)];
+const PARTS: [(&str, Part); 4] =
+    [("render", render::measure), ("writes", writes::measure), ("probes", probes::measure), ("scale", scale::measure)];
 
 /// `bench FILE [PART]…`
 fn main() -> anyhow::Result<()> {

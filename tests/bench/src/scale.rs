@@ -118,7 +118,8 @@ fn calls(events: &control_plane::Events) -> usize {
     calls.values().sum()
 }
 
-fn resident(operator: &Operator) -> anyhow::Result<f64> {
+/// Memory of the operator, in MiB.
+pub fn resident(operator: &Operator) -> anyhow::Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", operator.id()))?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
     let kib: f64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
