@@ -56,7 +56,21 @@ fn documents() -> Vec<Value> {
 
 /// The sequencer's pod.
 pub fn pod() -> Pod {
-    let rendered = render(Kind::Node, &documents(), &Around::default()).unwrap();
+    rendered(&documents())
+}
+
+/// The same node on a chain that the programs know by its name.
+pub fn pod_of_the_registry(name: &str, chain: u64) -> Pod {
+    let mut documents = documents();
+    documents[1]["spec"] = json!({
+        "networkName": name, "chainID": chain, "l1ChainID": 11_155_111, "l1RpcUrl": "http://l1.test:9001",
+        "l1BeaconUrl": "http://beacon.test:9002",
+    });
+    rendered(&documents)
+}
+
+fn rendered(documents: &[Value]) -> Pod {
+    let rendered = render(Kind::Node, documents, &Around::default()).unwrap();
     let mut pods = Pod::all(&rendered.children).unwrap();
     assert_eq!(pods.len(), 1, "{:?}", rendered.kept);
     pods.remove(0)

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::SystemTime;
 
-use crate::{block, chain, entered, output, pod};
+use crate::{SANDBOX, block, chain, entered, output, pod};
 
 const DATA: &str = "/data/geth";
 
@@ -80,4 +80,20 @@ fn what_was_interrupted_is_made_again() {
     assert!(!mark.exists());
     let geth = pod.start("geth").unwrap();
     assert_eq!(block("0x0", &geth)["timestamp"], format!("{:#x}", 1_700_000_000));
+}
+
+#[test]
+fn a_chain_of_the_registry_begins_with_the_block_that_the_registry_names() {
+    if !entered() {
+        return;
+    }
+    // `genesis.l2.hash` of superchain/configs/sepolia/op.toml.
+    const FIRST: &str = "0x102de6ffb001480cc9b8b548fd05c34cd4f46ae4aa91759393db90ea0409887d";
+    let pod = chain::pod_of_the_registry("op-sepolia", 11_155_420);
+    let pod = Live::new(pod, Path::new(SANDBOX), Release::V1_19_6).unwrap();
+    for _ in 0..2 {
+        let geth = pod.start("geth").unwrap();
+        assert_eq!(block("0x0", &geth)["hash"], FIRST);
+        output(geth.stop().unwrap());
+    }
 }
