@@ -43,8 +43,9 @@ use crate::telemetry;
 /// # Errors
 /// When it can't start: no cluster, no right to read, a bad setting.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let _guard = telemetry::start(&args.log)?;
+    // Before traces: whoever sends them wants it.
     install_crypto();
+    let _guard = telemetry::start(&args.log)?;
     let listener = TcpListener::bind(args.server.listen)
         .await
         .with_context(|| format!("--listen {}: failed to listen", args.server.listen))?;

@@ -1,5 +1,7 @@
 //! Secrets that the host generates: once, and never again.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use opstack_core::answer::{GeneratedSecret, Recipe};
 use opstack_core::blame::{Blame, Fault};
@@ -68,7 +70,7 @@ async fn ensure_one(
     }
     let api = crate::apply::api_of(cx, &Gvk::new("", "v1", "Secret"), &secret.namespace)?;
     let write = async {
-        let Some(entry) = known else { return create(&api, owner, plugin, secret, data).await };
+        let Some(entry) = known else { return create(&api, owner, plugin, secret, &data).await };
         // Keys that are there stay: a merge touches only what it names.
         let version = entry.resource_version.to_string();
         let patch = json!({"metadata": {"resourceVersion": version}, "stringData": data});
@@ -87,8 +89,18 @@ async fn ensure_one(
         Err(kube::Error::Api(status)) if status.code == 409 => {
             Err(Fault::new(Blame::Cluster, "Conflict", format!("{key} changed while it was made")))
         }
-        Err(error) => Err(fault_of(&error, &format!("failed to make {key}"))),
+        Err(error) => Err(fault_of(&unquoted(error, &data), &format!("failed to make {key}"))),
     }
+}
+
+/// What the API server said, unless it says a value: an admission policy may quote what it refuses.
+fn unquoted(error: kube::Error, data: &Map<String, Value>) -> kube::Error {
+    let kube::Error::Api(mut status) = error else { return error };
+    let quotes = |value: &str| status.message.contains(value) || status.message.contains(&STANDARD.encode(value));
+    if data.values().filter_map(Value::as_str).any(quotes) {
+        status.message = "the API server's words quote the value, and are withheld".into();
+    }
+    kube::Error::Api(status)
 }
 
 async fn create(
@@ -96,7 +108,7 @@ async fn create(
     owner: &ObjectKey,
     plugin: &PluginName,
     secret: &GeneratedSecret,
-    data: Map<String, Value>,
+    data: &Map<String, Value>,
 ) -> Result<Watched, kube::Error> {
     let labels: Map<_, _> =
         secret.labels.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();

@@ -1,5 +1,7 @@
 //! Where questions go, once a target is known to be somewhere; and how a secret URL stays secret.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures::future::BoxFuture;
 use opstack_core::probe::{SecretKey, Target};
 use reqwest::Url;
@@ -141,7 +143,7 @@ fn telltales(text: &str, url: &Url) -> Vec<String> {
     let raw_values = url.query().into_iter().flat_map(|query| query.split(['&', '=']).map(str::to_owned));
     let user = [url.username(), url.password().unwrap_or_default()].map(str::to_owned);
     let mut telltales: Vec<_> = (whole.into_iter().chain(segments).filter(|text| text.len() >= SHORTEST_SEGMENT))
-        .chain(values.chain(raw_values).chain(user).filter(|text| text.len() >= SHORTEST_VALUE))
+        .chain(values.chain(raw_values).chain(user).chain(credentials(url)).filter(|text| text.len() >= SHORTEST_VALUE))
         .collect();
     // So that a piece is never cut out of a longer one, whose rest would stay.
     telltales.sort_by_key(|text| std::cmp::Reverse(text.len()));
@@ -151,6 +153,23 @@ fn telltales(text: &str, url: &Url) -> Vec<String> {
         telltales.push(url.as_str().to_owned());
     }
     telltales
+}
+
+/// User and password as they are meant, and as HTTP sends them: a server that repeats headers shows this.
+fn credentials(url: &Url) -> Vec<String> {
+    let [user, password] = [url.username(), url.password().unwrap_or_default()].map(decoded);
+    if user.is_empty() && password.is_empty() {
+        return vec![];
+    }
+    let header = STANDARD.encode(format!("{user}:{password}"));
+    vec![user, password, header]
+}
+
+/// Percent-decoded, as the value of a query is.
+fn decoded(text: &str) -> String {
+    let Ok(mut url) = Url::parse("http://localhost") else { return text.into() };
+    url.set_query(Some(&format!("={}", text.replace('+', "%2B"))));
+    url.query_pairs().map(|(_, value)| value.into_owned()).collect()
 }
 
 #[cfg(test)]
@@ -185,7 +204,11 @@ mod tests {
     fn every_piece_of_a_secret_url_is_cut_out_and_short_words_stay() {
         let text = "https://apiuser:pass%20word@node.example/v3/0123456789abcdef?key=s3cr3t%2Fkey&net=op";
         let url = EndpointUrl::secret(text, &key()).unwrap();
-        for piece in [text, "0123456789abcdef", "s3cr3t/key", "s3cr3t%2Fkey", "apiuser", "pass%20word"] {
+        // The last one is the header of `apiuser:pass word`.
+        let header = "YXBpdXNlcjpwYXNzIHdvcmQ=";
+        for piece in
+            [text, "0123456789abcdef", "s3cr3t/key", "s3cr3t%2Fkey", "apiuser", "pass%20word", "pass word", header]
+        {
             let said = format!("Cannot POST {piece}!");
             assert!(url.scrub(&said).starts_with("Cannot POST [redacted]"), "{piece}: {}", url.scrub(&said));
         }

@@ -5,6 +5,7 @@
 use base64::Engine as _;
 use hmac::{Hmac, Mac};
 use k256::elliptic_curve::sec1::ToEncodedPoint;
+use opstack_core::ids::RESERVED_PREFIX;
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
 use sha3::{Digest, Keccak256};
@@ -48,8 +49,8 @@ impl Facts {
         if let Some(annotations) =
             object.get_mut("metadata").and_then(|m| m.get_mut("annotations")).and_then(Value::as_object_mut)
         {
-            // kubectl apply keeps the whole document here, values included.
-            annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+            // Tools that apply documents keep them whole in annotations of their own, values included.
+            annotations.retain(|name, _| name.starts_with(RESERVED_PREFIX));
         }
         object.insert("facts".into(), facts.into());
     }
@@ -117,7 +118,11 @@ mod tests {
     #[test]
     fn a_key_is_known_by_its_address_and_never_by_its_value() {
         let mut secret = json!({"kind": "Secret", "stringData": {"private-key": format!("{KEY}\n")},
-            "metadata": {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": KEY}}});
+        "metadata": {"annotations": {
+            "kubectl.kubernetes.io/last-applied-configuration": KEY,
+            "kapp.k14s.io/original": KEY,
+            "opstack.optimism.io/policy": "retain",
+        }}});
         Facts::offline().redact(&mut secret);
         let facts = &secret["facts"]["private-key"];
         assert_eq!(facts["address"], "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266");
@@ -125,6 +130,7 @@ mod tests {
         assert_eq!(facts["length"], 67);
         assert!(facts["peerId"].as_str().is_some_and(|id| id.starts_with("16Uiu2")));
         assert!(!secret.to_string().contains(KEY.get(2..20).unwrap_or_default()));
+        assert_eq!(secret["metadata"]["annotations"], json!({"opstack.optimism.io/policy": "retain"}));
     }
 
     #[test]
