@@ -19,7 +19,7 @@ use devnet::Devnet;
 /// Long enough for batches, proposals and what is measured of them to be there.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Name of each recording, whose it is, and what is asked: the calls, and where metrics and health are.
+/// Name of each recording, the program whose answers it has, and what that one did. What is asked is in the recording.
 const RECORDINGS: [(&str, &str, &str); 8] = [
     ("anvil", "anvil", "the devnet's L1; at 0x4444… is a contract"),
     ("op-geth", "op-geth", "the sequencer's execution client"),
