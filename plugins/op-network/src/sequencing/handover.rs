@@ -88,8 +88,14 @@ pub fn starting(view: View<'_>, record: Record, candidate: String, hash: &str, b
         (Some(_), None) if is_gone => vacate(view, record, &candidate, "its pod has ended"),
         // Declared as long as it isn't settled, so that its outcome is kept.
         (Some(_), None) => unsettled(view, record, candidate, hash, vec![act]),
-        (None, Some(_)) if view.lasts(record.since, withdrawn_for(view)) => {
-            refused(view, record, candidate, before, "it could not be begun in time")
+        (None, Some(said)) if view.lasts(record.since, withdrawn_for(view)) => {
+            let why = "whether it was started is not known, and it answers that it makes no blocks";
+            // With another head it may have been, and have made blocks that only it has.
+            if has(said, hash) {
+                refused(view, record, candidate, before, why)
+            } else {
+                vacate(view, record, &candidate, why)
+            }
         }
         (None, Some(said)) if may_begin(view, &record, &candidate, said, hash) => {
             hold(record, &candidate, hash).acting(vec![act])
@@ -106,9 +112,12 @@ fn withdrawn_for(view: View<'_>) -> Millis {
 /// Whether the start may be sent: all is as it was when it was decided.
 fn may_begin(view: View<'_>, record: &Record, candidate: &str, said: &Said, hash: &str) -> bool {
     let others = view.seen.active().into_iter().any(|name| name != candidate);
-    let has_block = said.head.as_ref().is_some_and(|head| head.hash == hash);
     let in_time = !view.lasts(record.since, DECLARED_FOR);
-    in_time && has_block && !others && view.suspects(record, Some(candidate)).is_empty()
+    in_time && has(said, hash) && !others && view.suspects(record, Some(candidate)).is_empty()
+}
+
+fn has(said: &Said, hash: &str) -> bool {
+    said.head.as_ref().is_some_and(|head| head.hash == hash)
 }
 
 /// It may have been started. When that lasts too long, it counts as active until it is heard.
