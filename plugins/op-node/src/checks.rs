@@ -6,6 +6,7 @@ use opstack_sdk::kubernetes::{check_name, check_peers};
 use opstack_sdk::opstack::network::Network;
 use opstack_sdk::opstack::overrides::check_extra_args;
 use opstack_sdk::opstack::rpc::is_loopback;
+use opstack_sdk::opstack::sequencing::HaMode;
 
 use crate::chain::Chain;
 use crate::settle::{Node, settings_path};
@@ -27,6 +28,14 @@ pub fn spec(me: &Object<OpNodeSpec>, network: &Network) -> Result<(), Failure> {
         refuse(
             "spec.replicas",
             format!("{} pods of a sequencer would fork the chain; make one OpNode for each", spec.pods()),
+        );
+    }
+    let rpc = &spec.op_node.rpc;
+    let unreachable = !rpc.enabled || rpc.enable_admin == Some(false) || is_loopback(&rpc.host);
+    if spec.sequences() && network.ha_mode() == HaMode::Operator && unreachable {
+        refuse(
+            "spec.opNode.rpc",
+            "the operator can't start this sequencer, as spec.sequencer.ha.mode of its network wants: leave enabled and enableAdmin out, and listen on host 0.0.0.0; the NetworkPolicy keeps others away".into(),
         );
     }
     if !spec.is_sequencer() && spec.op_node.sequencer.enabled == Some(true) {

@@ -65,6 +65,8 @@ impl Act {
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
+    /// Whether a person should look at it.
+    pub warning: bool,
     /// CamelCase.
     pub reason: &'static str,
     /// For a person.
@@ -97,10 +99,17 @@ impl Decision {
         self
     }
 
-    /// With something that happened.
+    /// With something that happened as it should.
     #[must_use]
     pub fn noticing(mut self, reason: &'static str, message: impl Into<String>) -> Self {
-        self.notices.push(Notice { reason, message: message.into() });
+        self.notices.push(Notice { warning: false, reason, message: message.into() });
+        self
+    }
+
+    /// With something that a person should look at.
+    #[must_use]
+    pub fn warning(mut self, reason: &'static str, message: impl Into<String>) -> Self {
+        self.notices.push(Notice { warning: true, reason, message: message.into() });
         self
     }
 }

@@ -56,7 +56,7 @@ fn stopped(view: View<'_>, mut record: Record, node: &str, hash: String) -> Deci
     let message = format!("{node} was stopped at block {hash}");
     let stage = Stage::Vacant { previous: Some(node.into()), target: Target::Stopped(hash), refused: None };
     Decision::hold(record.at(stage, view.now), Verdict::new(Standing::Waiting, &message))
-        .noticing("SequencerStopped", message)
+        .warning("SequencerStopped", message)
 }
 
 fn resume(view: View<'_>, record: Record, node: &str, still: Option<Still>) -> Decision {
@@ -64,7 +64,7 @@ fn resume(view: View<'_>, record: Record, node: &str, still: Option<Still>) -> D
     let still = still.or_else(|| silent.then_some(Still { number: 0, since: record.since.unwrap_or(view.now) }));
     let message = format!("{node} could not be stopped; nothing is started beside it");
     let record = record.at(Stage::Running { node: node.into(), still }, view.now);
-    Decision::hold(record, Verdict::new(Standing::HeadStandsStill, &message)).noticing("SequencerNotStopped", message)
+    Decision::hold(record, Verdict::new(Standing::HeadStandsStill, &message)).warning("SequencerNotStopped", message)
 }
 
 /// From which one went on last, and where the next one is to.
@@ -143,5 +143,5 @@ fn refused(view: View<'_>, mut record: Record, candidate: String, (previous, tar
     let message = format!("{candidate} was not started: {why}");
     let stage = Stage::Vacant { previous, target, refused: Some(candidate) };
     Decision::hold(record.at(stage, view.now), Verdict::new(Standing::Waiting, &message))
-        .noticing("SequencerNotStarted", message)
+        .warning("SequencerNotStarted", message)
 }

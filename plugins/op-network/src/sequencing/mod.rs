@@ -22,7 +22,7 @@ use opstack_sdk::opstack::sequencing::{HaMode, SequencingStatus};
 use opstack_sdk::opstack::status::READY;
 use serde_json::{Value, json};
 
-use decide::{Act, CALL_TIMEOUT, Decision, Policy};
+use decide::{Act, CALL_TIMEOUT, Decision, Notice, Policy};
 use nodes::Node;
 use record::{Record, Stage};
 use seen::{Ended, Outcome, Seen};
@@ -62,7 +62,7 @@ pub fn operate(
             let record = known.map(Record::from).unwrap_or_default();
             let decision = decide::decide(&policy, record, &seen);
             answer.probes.extend(nodes.iter().map(|node| nodes::probe(node, &policy)));
-            tell(&policy, &nodes, &seen, decision, answer);
+            tell(&policy, &nodes, decision, answer);
         }
     }
     Ok(())
@@ -93,9 +93,9 @@ fn outcome(told: &Result<String, String>) -> Outcome {
 }
 
 /// From a decision to the answer.
-fn tell(policy: &Policy, nodes: &[Node], seen: &Seen, decision: Decision, answer: &mut Answer<NetworkStatus>) {
+fn tell(policy: &Policy, nodes: &[Node], decision: Decision, answer: &mut Answer<NetworkStatus>) {
     let Decision { record, acts, verdict, notices } = decision;
-    let calls = acts.iter().filter_map(|act| call(act, record.epoch, nodes, seen));
+    let calls = acts.iter().filter_map(|act| call(act, record.epoch, nodes));
     answer.actions.extend(calls);
     answer.status.sequencing = Some(SequencingStatus::from(&record));
     let condition = verdict.condition();
@@ -103,25 +103,27 @@ fn tell(policy: &Policy, nodes: &[Node], seen: &Seen, decision: Decision, answer
         answer.condition(Condition::no(READY, &condition.reason, &condition.message));
     }
     answer.condition(condition);
-    answer.events.extend(notices.into_iter().map(|notice| Event::warning(notice.reason, notice.message)));
+    answer.events.extend(notices.into_iter().map(|Notice { warning, reason, message }| Event {
+        warning,
+        reason: reason.into(),
+        message,
+    }));
     let quiet = matches!(record.stage, Stage::Running { still: None, .. }) && acts.is_empty();
     let interval = u32::try_from(policy.check_interval).unwrap_or(u32::MAX);
     answer.requeue_after_ms = Some(if quiet { interval } else { interval.min(SOON_MS) });
 }
 
 /// The call of an act. Whether the node makes blocks is asked again right before.
-fn call(act: &Act, epoch: u64, nodes: &[Node], seen: &Seen) -> Option<Action> {
+fn call(act: &Act, epoch: u64, nodes: &[Node]) -> Option<Action> {
     let (name, method, params, was_active) = match act {
         Act::Stop(name) => (name, "admin_stopSequencer", json!([]), true),
         Act::Start(name, hash) => (name, "admin_startSequencer", json!([hash]), false),
     };
     let node = nodes.iter().find(|node| nodes::name(node) == *name)?;
-    // One that can't be heard can't be told.
-    let pod = seen.said(name)?.pod.clone();
     Some(Action {
         id: act.id(epoch),
         target: nodes::target(node),
-        pod: Some(pod),
+        pod: Some(nodes::pod(node)),
         call: RpcCall { method: method.into(), params: params.to_string() },
         precondition: Precondition {
             call: RpcCall { method: "admin_sequencerActive".into(), params: "[]".into() },

@@ -75,6 +75,11 @@ pub fn name(node: &Node) -> String {
     format!("{}/{}", node.metadata.namespace, node.metadata.name)
 }
 
+/// Name of a node's one pod, as its StatefulSet makes it.
+pub fn pod(node: &Node) -> String {
+    format!("{}-0", node.metadata.name)
+}
+
 /// Each pod of a node; there is one at most.
 pub fn target(node: &Node) -> Target {
     let workload = ObjectRef {
@@ -158,7 +163,6 @@ fn read(seen: &Observation) -> Word {
     let status = result(&answer, 1).unwrap_or(&Value::Null);
     Word::Said(Said {
         at: seen.measured_at,
-        pod: seen.pod.clone(),
         active,
         head: block(&status["unsafe_l2"]),
         l1_time: status["head_l1"]["timestamp"].as_u64().unwrap_or(0),

@@ -43,7 +43,7 @@ pub fn vacate(view: View<'_>, record: Record, node: &str, why: &str) -> Decision
     let stage = Stage::Vacant { previous: Some(node.into()), target: Target::Highest, refused: None };
     let message = format!("{node} makes no blocks any more: {why}");
     Decision::hold(record.at(stage, view.now), Verdict::new(Standing::Waiting, &message))
-        .noticing("SequencerStopped", message)
+        .warning("SequencerStopped", message)
 }
 
 /// Two that make blocks fork the chain; the one that was made active goes on.
@@ -83,7 +83,7 @@ fn watch(view: View<'_>, mut record: Record, node: &str, still: Option<Still>, s
             let message = format!("{node} {why}; it is being stopped, and {successor} is to go on");
             let verdict = Verdict::new(Standing::Stopping, &message);
             let record = record.at(Stage::Stopping { node: node.into(), still, hash: None }, view.now).next_epoch();
-            Decision::hold(record, verdict).noticing("SequencerHandover", message)
+            Decision::hold(record, verdict).warning("SequencerHandover", message)
         }
         Err(none) => {
             let standing = if eligible { Standing::HeadStandsStill } else { Standing::Active };
@@ -148,7 +148,7 @@ fn lost(view: View<'_>, mut record: Record, node: &str, still: Option<Still>) ->
         let message = format!("a person vouches in epoch {} that {node} makes no blocks", record.epoch);
         let mut decision = vacate(view, record.next_epoch(), node, "a person vouches for it");
         decision.notices.clear();
-        return decision.noticing("PromotionApproved", message);
+        return decision.warning("PromotionApproved", message);
     }
     let verdict = if !down && (!wanted || view.too_long(Some(still.since))) {
         Verdict::not_proven(&[node.into()], record.epoch, &why)

@@ -24,8 +24,6 @@ pub struct Block {
 pub struct Said {
     /// When.
     pub at: Millis,
-    /// Which pod.
-    pub pod: String,
     /// Whether it makes blocks (`admin_sequencerActive`).
     pub active: bool,
     /// Its newest block (`unsafe_l2` of `optimism_syncStatus`); nothing while it knows none.

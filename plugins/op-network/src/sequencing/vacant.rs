@@ -53,7 +53,7 @@ fn unproven(view: View<'_>, mut record: Record, suspects: Vec<String>) -> Decisi
         let message = format!("a person vouches in epoch {} that {names} make no blocks", record.epoch);
         record.approved.extend(suspects);
         let verdict = Verdict::new(Standing::Waiting, &message);
-        return Decision::hold(record.next_epoch(), verdict).noticing("PromotionApproved", message);
+        return Decision::hold(record.next_epoch(), verdict).warning("PromotionApproved", message);
     }
     if !view.too_long(record.since) {
         let message = format!("{} must be heard first, to know that it makes no blocks", suspects.join(", "));
@@ -197,7 +197,7 @@ fn start(
     let decision = Decision::hold(record.at(stage, view.now).next_epoch(), Verdict::new(Standing::Starting, &message))
         .noticing("SequencerPromoted", message);
     match warning {
-        Some(warning) => decision.noticing("UnsafeHeadLost", warning),
+        Some(warning) => decision.warning("UnsafeHeadLost", warning),
         None => decision,
     }
 }

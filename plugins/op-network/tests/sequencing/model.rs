@@ -226,8 +226,7 @@ impl World {
                 } else {
                     let head = Block { number: node.number, hash: node.hash.clone(), time: node.made / 1000 };
                     let l1_time = second - if node.behind_l1 { 600 } else { 12 };
-                    let pod = String::new();
-                    Word::Said(Said { at: self.now, pod, active: node.active, head: Some(head), l1_time })
+                    Word::Said(Said { at: self.now, active: node.active, head: Some(head), l1_time })
                 };
             }
         }

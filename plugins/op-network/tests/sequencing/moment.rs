@@ -21,7 +21,7 @@ pub fn hash(number: u64) -> String {
 /// A node that answers at a time, with a head of that time.
 pub fn said(name: &str, at: Millis, active: bool, number: u64) -> Sequencer {
     let head = Block { number, hash: hash(number), time: at / 1000 };
-    let said = Said { at, pod: format!("{name}-0"), active, head: Some(head), l1_time: at / 1000 - 12 };
+    let said = Said { at, active, head: Some(head), l1_time: at / 1000 - 12 };
     Sequencer { name: name.into(), eligible: true, wanted: true, gone: false, word: Word::Said(said) }
 }
 
