@@ -3,5 +3,6 @@
 mod faults;
 mod model;
 mod moment;
+mod program;
 mod promises;
 mod stages;
