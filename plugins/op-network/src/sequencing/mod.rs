@@ -100,7 +100,9 @@ fn tell(policy: &Policy, nodes: &[Node], decision: Decision, answer: &mut Answer
     answer.status.sequencing = Some(SequencingStatus::from(&record));
     let condition = verdict.condition();
     if condition.status == ConditionStatus::No && !answer.conditions.iter().any(|other| other.name == READY) {
-        answer.condition(Condition::no(READY, &condition.reason, &condition.message));
+        // Without figures, which change all the time.
+        let message = format!("the condition {SEQUENCER_ACTIVE} says what is wrong and what to do");
+        answer.condition(Condition::no(READY, &condition.reason, message));
     }
     answer.condition(condition);
     answer.events.extend(notices.into_iter().map(|Notice { warning, reason, message }| Event {

@@ -117,12 +117,14 @@ pub fn look(cx: &Context<'_>, node: &Node) -> Result<Sequencer, Failure> {
     let workload = cx.built_in::<StatefulSet>(namespace, own)?;
     let wanted = deletion_timestamp.is_none() && node.spec.replicas.is_none_or(|replicas| replicas.get() > 0);
     let Switches { enabled, stopped } = node.spec.op_node.sequencer;
+    let word = word(cx, &probe_id(node));
     Ok(Sequencer {
         name: name(node),
         eligible: wanted && enabled != Some(false) && stopped != Some(true),
         wanted,
-        gone: workload.is_some_and(|workload| has_no_pod(&workload)),
-        word: word(cx, &probe_id(node)),
+        // The status of a StatefulSet may lag; a pod that is asked is there.
+        gone: word == Word::Unheard && workload.is_some_and(|workload| has_no_pod(&workload)),
+        word,
     })
 }
 

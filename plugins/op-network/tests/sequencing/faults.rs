@@ -25,14 +25,24 @@ fn fault() -> impl Strategy<Value = Fault> {
     ]
 }
 
+fn begun() -> impl Strategy<Value = Option<usize>> {
+    prop::option::of(0..NAMES.len())
+}
+
+fn longest() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(10_000), Just(60_000), Just(300_000)]
+}
+
 /// Faults, each some seconds after the one before.
 fn story() -> impl Strategy<Value = Vec<(u64, Fault)>> {
     let pause = prop_oneof![4 => 0..10_u64, 2 => 10..90_u64, 1 => 90..600_u64];
     prop::collection::vec((pause, fault()), 0..40)
 }
 
-fn lived(policy: Policy, story: &[(u64, Fault)]) -> World {
+/// A chain on which one makes blocks already, or none does, and what happens to it.
+fn lived(policy: Policy, begun: Option<usize>, story: &[(u64, Fault)]) -> World {
     let mut world = World::new(policy);
+    begun.into_iter().for_each(|at| world.start_by_hand(at));
     for (pause, fault) in story {
         (0..*pause).for_each(|_| world.step());
         world.suffer(*fault);
@@ -42,15 +52,15 @@ fn lived(policy: Policy, story: &[(u64, Fault)]) -> World {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 512,
+        cases: 256,
         failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
         ..ProptestConfig::default()
     })]
 
     #[test]
-    fn no_two_make_blocks_and_none_is_lost(story in story(), longest in prop_oneof![Just(10_000), Just(60_000), Just(300_000)]) {
+    fn no_two_make_blocks_and_none_is_lost(begun in begun(), story in story(), longest in longest()) {
         let policy = Policy { max_block_time: longest, ..POLICY };
-        let mut world = lived(policy, &story);
+        let mut world = lived(policy, begun, &story);
         prop_assert_eq!(&world.broken, &None, "{:?}", world.told());
         world.mend();
         // The longest chain of waits: a pod comes back, an act is in doubt, a head is waited for.
@@ -63,9 +73,9 @@ proptest! {
     }
 
     #[test]
-    fn where_loss_is_allowed_no_two_make_blocks_either(story in story()) {
+    fn where_loss_is_allowed_no_two_make_blocks_either(begun in begun(), story in story()) {
         let policy = Policy { allow_loss: true, max_block_time: 30_000, ..POLICY };
-        let world = lived(policy, &story);
+        let world = lived(policy, begun, &story);
         prop_assert_eq!(&world.broken, &None, "{:?}", world.told());
     }
 }
@@ -76,7 +86,7 @@ fn a_second_one_is_found_by_the_model_and_stopped_by_the_operator() {
     let mut world = World::new(POLICY);
     (0..60).for_each(|_| world.step());
     assert_eq!((world.active(), world.broken.clone()), (1, None));
-    world.start_by_hand();
+    world.start_by_hand(1);
     world.step();
     assert!(world.broken.is_some());
     (0..20).for_each(|_| world.step());

@@ -152,9 +152,9 @@ impl World {
         }
     }
 
-    /// Somebody starts one that stands by.
-    pub fn start_by_hand(&mut self) {
-        self.nodes.iter_mut().find(|node| !node.active).unwrap().active = true;
+    /// Somebody starts one.
+    pub fn start_by_hand(&mut self, at: usize) {
+        self.nodes[at].active = true;
     }
 
     /// All is well from here on.
@@ -175,7 +175,7 @@ impl World {
             }
         }
         self.arrive();
-        if second % BLOCK_SECONDS == 0 {
+        if second.is_multiple_of(BLOCK_SECONDS) {
             self.make_blocks();
         }
         self.sync();
