@@ -2,7 +2,7 @@
 //!
 //! `tests/cases/<case>/cr.yaml` holds the object under test, then the documents that it may look up (Secrets as the
 //! facts that the host would show). `around.yaml`, if it is there, tells what the host knows beside them: how the
-//! children are doing, and what the probes found. `expected.yaml` holds the answer. `BLESS=1 cargo test` writes the latter.
+//! children are doing, what the probes found, and what became of actions. `expected.yaml` holds the answer. `BLESS=1 cargo test` writes the latter.
 
 #![cfg(not(target_arch = "wasm32"))]
 

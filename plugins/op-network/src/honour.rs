@@ -3,6 +3,8 @@
 use opstack_sdk::opstack::honoured::Honoured;
 use opstack_sdk::opstack::network::{ConfigSource, ContractAddresses, Discovery, NetworkSpec, Source};
 
+use crate::sequencing::policy;
+
 /// Collects it.
 pub fn honoured(spec: &NetworkSpec) -> Honoured {
     let mut honoured = Honoured::by("the network");
@@ -29,6 +31,7 @@ pub fn honoured(spec: &NetworkSpec) -> Honoured {
         }
     }
     honour_l1(spec.l1_chain_config.as_ref(), &mut honoured);
+    policy::report(&spec.sequencer.ha, &mut honoured);
     spec.shared_config.security.report("spec.sharedConfig.security", &mut honoured);
     honoured
 }

@@ -6,6 +6,7 @@
 //! It makes no engine JWT for its nodes: each has one of its own, since a shared one would let any of them drive the
 //! others' execution clients.
 
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use opstack_sdk::answer::{Answer, Failure, Finalized};
 use opstack_sdk::cluster::{Context, kind_of};
@@ -19,6 +20,7 @@ mod contracts;
 mod files;
 mod honour;
 mod l1;
+pub mod sequencing;
 mod status;
 mod users;
 
@@ -39,6 +41,7 @@ impl Workload for OptimismNetwork {
                 column("Phase", "string", ".status.phase"),
                 column("Chain", "integer", ".spec.chainID"),
                 column("L1", "integer", ".spec.l1ChainID"),
+                column("Sequencer", "string", ".status.sequencing.active"),
                 column("L1 Connected", "string", ".status.conditions[?(@.type==\"L1Connected\")].status"),
             ],
             rules: vec![
@@ -59,9 +62,15 @@ impl Workload for OptimismNetwork {
                     "l1ChainConfig.url needs l1ChainConfig.sha256",
                 ),
             ],
-            reads: [kind_of::<ConfigMap>(), kind_of::<Secret>()].into_iter().chain(users).collect(),
+            reads: [kind_of::<ConfigMap>(), kind_of::<Secret>(), kind_of::<StatefulSet>()]
+                .into_iter()
+                .chain(users)
+                .collect(),
             owns: vec![kind_of::<ConfigMap>()],
-            rpc_methods: vec!["eth_chainId", "eth_blockNumber", "eth_getCode"],
+            rpc_methods: ["eth_chainId", "eth_blockNumber", "eth_getCode"]
+                .into_iter()
+                .chain(sequencing::METHODS)
+                .collect(),
             phases: Some((opstack::status::PENDING, opstack::status::ERROR)),
             ..Manifest::new("op-network", env!("CARGO_PKG_VERSION"), NETWORK)
         }
@@ -80,6 +89,7 @@ impl Workload for OptimismNetwork {
         files.publish(&mut answer, &app);
         answer.probes.extend(l1.probe);
         answer.condition(honour::honoured(&object.spec).condition());
+        sequencing::operate(cx, object, &mut answer)?;
         status::warn(&mut answer, &object.spec);
         Ok(answer)
     }

@@ -32,6 +32,7 @@ pub fn answer(
             l2_genesis: files.published(GENESIS, network),
             l1_chain_config: files.published(L1_CHAIN_CONFIG, network),
         },
+        sequencing: None,
     };
     let mut answer = match &files.problem {
         Some(Problem::Missing(what)) => Answer::keep(status, format!("waiting for {what}")),

@@ -6,6 +6,7 @@ use opstack_sdk::kubernetes::{check_name, check_peers};
 use opstack_sdk::opstack::network::Network;
 use opstack_sdk::opstack::overrides::check_extra_args;
 use opstack_sdk::opstack::rpc::is_loopback;
+use opstack_sdk::opstack::sequencing::HaMode;
 
 use crate::chain::Chain;
 use crate::settle::{Node, settings_path};
@@ -62,6 +63,7 @@ pub fn spec(me: &Object<OpNodeSpec>, network: &Network) -> Result<(), Failure> {
             ),
         );
     }
+    errors.extend(operated(spec, network));
     errors.extend(check_name(&me.metadata).err());
     errors.extend(check_peers("spec.networkPolicy.alsoFrom", &spec.network_policy.also_from));
     errors.extend(check_extra_args(&spec.extra_args).err());
@@ -71,6 +73,40 @@ pub fn spec(me: &Object<OpNodeSpec>, network: &Network) -> Result<(), Failure> {
             .map(|error| FieldError::new("spec.executionClient.extraArgs", error.message)),
     );
     verdict(errors)
+}
+
+/// What the user would take from whoever chooses among the network's sequencers: that each boots stopped and can be reached.
+fn operated(spec: &OpNodeSpec, network: &Network) -> Vec<FieldError> {
+    const FLAGS: [&str; 3] = ["sequencer.stopped", "rpc.admin-state", "rpc.enable-admin"];
+    let mode = network.ha_mode();
+    if !spec.sequences() || mode == HaMode::Manual {
+        return vec![];
+    }
+    let rpc = &spec.op_node.rpc;
+    let mut errors = vec![];
+    if mode == HaMode::Operator && (!rpc.enabled || rpc.enable_admin == Some(false) || is_loopback(&rpc.host)) {
+        errors.push(FieldError::new(
+            "spec.opNode.rpc",
+            "the operator can't start this sequencer, as spec.sequencer.ha.mode of its network wants: leave enabled and enableAdmin out, and listen on host 0.0.0.0; the NetworkPolicy keeps others away",
+        ));
+    }
+    // op-node's variables are its flags in capitals: OP_NODE_RPC_ADMIN_STATE.
+    let variable = |flag: &str| format!("OP_NODE_{}", flag.to_uppercase().replace(['.', '-'], "_"));
+    for flag in FLAGS {
+        let argument = |arg: &String| arg.trim_start_matches('-').split('=').next() == Some(flag);
+        let message = |given: &str| {
+            format!(
+                "{given} would decide whether this sequencer makes blocks, which is for spec.sequencer.ha of its network; leave it out"
+            )
+        };
+        if spec.extra_args.iter().any(argument) {
+            errors.push(FieldError::new("spec.extraArgs", message(&format!("--{flag}"))));
+        }
+        if spec.extra_env.iter().any(|entry| entry.name == variable(flag)) {
+            errors.push(FieldError::new("spec.extraEnv", message(&variable(flag))));
+        }
+    }
+    errors
 }
 
 fn is_own_engine(spec: &OpNodeSpec, endpoint: &str) -> bool {

@@ -27,7 +27,8 @@ pub struct OpNodeStatus {
     /// Name of the execution client that runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execution_client: Option<String>,
-    /// What op-node's sequencer does: `Active`, `Stopped`, `Standby`; absent where there is none.
+    /// What op-node's sequencer does: `Active`, `Stopped`, `Standby`, or `Operated` where the network
+    /// chooses; absent where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequencer: Option<String>,
     /// Names of the Services.
@@ -136,6 +137,7 @@ pub fn status(node: &Node<'_>, found: &[Findings]) -> OpNodeStatus {
             SequencerMode::Active => Some("Active".into()),
             SequencerMode::Stopped => Some("Stopped".into()),
             SequencerMode::Standby(_) => Some("Standby".into()),
+            SequencerMode::Operated => Some("Operated".into()),
         },
         services: Some(Services { main, headless, p2p }),
         peers: peers(node, found),

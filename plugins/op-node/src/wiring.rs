@@ -6,6 +6,7 @@ use opstack_sdk::answer::{Event, Failure};
 use opstack_sdk::opstack::honoured::Honoured;
 use opstack_sdk::opstack::network::Network;
 use opstack_sdk::opstack::peers::{PeerId, is_enode, is_enr, is_multiaddr};
+use opstack_sdk::opstack::sequencing::HaMode;
 
 use crate::siblings::{self, Sibling, title};
 use crate::spec::OpNodeSpec;
@@ -41,6 +42,8 @@ pub enum SequencerMode {
     Stopped,
     /// It waits, because of another one. Says why.
     Standby(String),
+    /// It waits for whoever chooses among the network's sequencers (`spec.sequencer.ha` of the network).
+    Operated,
 }
 
 /// Sequencers of public networks (docs of optimism v1.19.6, node-operators).
@@ -67,7 +70,7 @@ impl Wiring {
         } else {
             vec![]
         };
-        let mut wiring = Self { mode: mode(me, &others), ..Self::default() };
+        let mut wiring = Self { mode: mode(me, network, &others, honoured), ..Self::default() };
         wiring.peer_with_sequencers(cx, me, referenced.as_ref(), &others)?;
         wiring.add_static_peers(cx, me, &others, honoured);
         wiring.add_bootnodes(me, honoured);
@@ -234,10 +237,16 @@ fn by_peer_id(cx: &Context<'_>, text: &str, others: &[Sibling]) -> Option<String
 
 /// The oldest sequencer of a network makes blocks. A later one waits, and goes on waiting when the other is gone: only
 /// the user knows that its pod is, and says so by `stopped: false`.
-fn mode(me: &Sibling, others: &[Sibling]) -> SequencerMode {
+fn mode(me: &Sibling, network: &Network, others: &[Sibling], honoured: &mut Honoured) -> SequencerMode {
     let wish = me.spec.op_node.sequencer.stopped;
     if !me.spec.sequences() {
         return SequencerMode::Off;
+    }
+    if network.ha_mode() != HaMode::Manual {
+        if wish == Some(false) {
+            honoured.refuse("spec.opNode.sequencer.stopped", "the network's spec.sequencer.ha.mode is not Manual, so every sequencer boots stopped; leave it out, or write true to keep this one from making blocks");
+        }
+        return SequencerMode::Operated;
     }
     if wish == Some(true) {
         return SequencerMode::Stopped;
@@ -249,7 +258,7 @@ fn mode(me: &Sibling, others: &[Sibling]) -> SequencerMode {
             title(first)
         ));
     }
-    if wish.is_none() && me.status["sequencer"] == "Standby" {
+    if wish.is_none() && ["Standby", "Operated"].iter().any(|mode| me.status["sequencer"] == *mode) {
         return SequencerMode::Standby(
             "this one stood by for another sequencer, which is gone. Set spec.opNode.sequencer.stopped: false once its pod is known to have ended".into(),
         );

@@ -18,6 +18,7 @@ pub mod peers;
 pub mod references;
 pub mod resources;
 pub mod rpc;
+pub mod sequencing;
 pub mod shared;
 pub mod signing;
 pub mod status;

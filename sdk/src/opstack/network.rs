@@ -7,6 +7,7 @@ use super::NETWORK;
 use super::contracts::Contracts;
 use super::endpoint::{Endpoint, L1Spec};
 use super::references::{FromSecret, Reference};
+use super::sequencing::{HaMode, SequencerSpec};
 use super::shared::SharedConfig;
 use crate::answer::Failure;
 use crate::cluster::Context;
@@ -69,6 +70,9 @@ pub struct NetworkSpec {
     /// The execution client of nodes that name none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution_client: Option<ExecutionClientChoice>,
+    /// The sequencers.
+    #[serde(default)]
+    pub sequencer: SequencerSpec,
     /// Leaves everything of this object as it is.
     #[serde(default)]
     pub paused: bool,
@@ -190,6 +194,11 @@ impl Network {
     /// `OptimismNetwork ns/name`, for messages.
     pub fn title(&self) -> String {
         format!("OptimismNetwork {}/{}", self.namespace, self.name)
+    }
+
+    /// Who decides which of its sequencers makes the blocks.
+    pub fn ha_mode(&self) -> HaMode {
+        self.spec.sequencer.ha.mode
     }
 
     /// The L1 execution RPC of a component.

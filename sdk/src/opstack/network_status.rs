@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::contracts::Contracts;
+use super::sequencing::SequencingStatus;
 
 /// `.status` without conditions. A fact that nobody measured is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -14,6 +15,9 @@ pub struct NetworkStatus {
     pub phase: Option<NetworkPhase>,
     /// Facts about the chain.
     pub network_info: NetworkInfo,
+    /// The sequencers, where the operator chooses among them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequencing: Option<SequencingStatus>,
 }
 
 /// A network in one word.

@@ -7,12 +7,16 @@ use super::request;
 use crate::answer::{KindRef, ObjectRef};
 use crate::wire::{probes, workload};
 
-/// `around.yaml` of a case: how the children are doing, and what the probes found.
+/// When all was measured: 2024-01-15T10:30:00Z.
+const MEASURED_AT: u64 = 1_705_314_600_000;
+
+/// `around.yaml` of a case: how the children are doing, what the probes found, and what became of actions.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Around {
     children: Vec<AroundChild>,
     observations: Vec<AroundObservation>,
+    outcomes: Vec<AroundOutcome>,
 }
 
 /// A child; ready, unless it says otherwise.
@@ -44,12 +48,26 @@ struct AroundObservation {
     error: Option<String>,
 }
 
+/// What became of an action: `result`, or `error`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AroundOutcome {
+    id: String,
+    /// Milliseconds before the measurements.
+    #[serde(default)]
+    age: u64,
+    #[serde(default)]
+    result: Value,
+    error: Option<String>,
+}
+
 impl Around {
     /// The request of the host for an object with this around it.
     pub fn request(&self, object: &Value) -> workload::Request {
         workload::Request {
             children: self.children.iter().cloned().map(AroundChild::into_wire).collect(),
             observations: self.observations.iter().cloned().map(AroundObservation::into_wire).collect(),
+            outcomes: self.outcomes.iter().cloned().map(AroundOutcome::into_wire).collect(),
             ..request(object)
         }
     }
@@ -74,10 +92,19 @@ impl AroundObservation {
         probes::Observation {
             probe: self.probe,
             pod: self.pod,
-            // 2024-01-15T10:30:00Z
-            measured_at: 1_705_314_600_000,
+            measured_at: MEASURED_AT,
             stale: self.stale,
             answer: self.error.map_or_else(|| Ok(self.answer.to_string()), Err),
+        }
+    }
+}
+
+impl AroundOutcome {
+    fn into_wire(self) -> probes::ActionOutcome {
+        probes::ActionOutcome {
+            id: self.id,
+            at: MEASURED_AT - self.age,
+            outcome: self.error.map_or_else(|| Ok(self.result.to_string()), Err),
         }
     }
 }

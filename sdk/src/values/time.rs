@@ -18,9 +18,22 @@ pub fn rfc3339(unix_seconds: u64) -> String {
     format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// Reads what [`rfc3339`] writes. Nothing for any other form of a time.
+pub fn unix_seconds(text: &str) -> Option<u64> {
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
+    let (year, month, date) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    let (year, month) = if month > 2 { (year, month.checked_sub(3)?) } else { (year.checked_sub(1)?, month + 9) };
+    let day = (153 * month + 2) / 5 + date.checked_sub(1)?;
+    let days = (year * 365 + year / 4 - year / 100 + year / 400 + day).checked_sub(719_468)?;
+    let seconds = days * DAY + hour * 3600 + minute * 60 + second;
+    // What was not written so is not read so.
+    (rfc3339(seconds) == text).then_some(seconds)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::rfc3339;
+    use super::{rfc3339, unix_seconds};
 
     #[test]
     fn dates() {
@@ -33,6 +46,14 @@ mod tests {
             (4_107_542_400, "2100-03-01T00:00:00Z"),
         ] {
             assert_eq!(rfc3339(seconds), text);
+            assert_eq!(unix_seconds(text), Some(seconds));
+        }
+    }
+
+    #[test]
+    fn other_forms_are_not_read() {
+        for text in ["", "2024-01-15", "2024-13-01T00:00:00Z", "2024-02-30T00:00:00Z", "2024-01-15T10:30:00+01:00"] {
+            assert_eq!(unix_seconds(text), None, "{text}");
         }
     }
 }

@@ -1,0 +1,137 @@
+//! Which of several sequencers makes the blocks, where `spec.sequencer.ha.mode` is `Operator`.
+//!
+//! The network decides, because one object has one reconciler. [`decide`] is a pure function from what is remembered
+//! ([`record`], kept in `status.sequencing`) and what is seen ([`seen`]) to what is remembered next, what is done and what is
+//! told; here it is connected to probes, acts and the status. There is no clock: the time is that of the newest measurement.
+
+pub mod decide;
+pub mod handover;
+pub mod nodes;
+pub mod policy;
+pub mod record;
+pub mod running;
+pub mod seen;
+pub mod vacant;
+pub mod verdict;
+
+use opstack_sdk::Object;
+use opstack_sdk::answer::{Action, Answer, Condition, ConditionStatus, Event, Failure, Precondition, RpcCall};
+use opstack_sdk::cluster::Context;
+use opstack_sdk::opstack::network::{NetworkSpec, NetworkStatus};
+use opstack_sdk::opstack::sequencing::{HaMode, SequencingStatus};
+use opstack_sdk::opstack::status::READY;
+use serde_json::{Value, json};
+
+use decide::{Act, CALL_TIMEOUT, Decision, Notice, Policy};
+use nodes::Node;
+use record::{Record, Stage};
+use seen::{Ended, Outcome, Seen};
+use verdict::{APPROVAL, SEQUENCER_ACTIVE};
+
+/// JSON-RPC methods of probes and acts.
+pub const METHODS: [&str; 4] =
+    ["admin_sequencerActive", "admin_startSequencer", "admin_stopSequencer", "optimism_syncStatus"];
+/// While something is under way, the object is looked at so often. A stage is acted upon when it has been written down.
+const SOON_MS: u32 = 1_000;
+
+/// Adds to the network's answer what concerns its sequencers.
+///
+/// # Errors
+/// `invalid` when the settings contradict each other; else when a lookup fails.
+pub fn operate(
+    cx: &Context<'_>,
+    object: &Object<NetworkSpec>,
+    answer: &mut Answer<NetworkStatus>,
+) -> Result<(), Failure> {
+    let ha = &object.spec.sequencer.ha;
+    let policy = policy::policy(ha)?;
+    let known: Option<SequencingStatus> = serde_json::from_value(object.status["sequencing"].clone()).ok();
+    match ha.mode {
+        HaMode::Manual | HaMode::Conductor => {
+            // An approval of an epoch must not count again when the mode comes back.
+            let epoch = known.map_or(0, |known| known.epoch);
+            answer.status.sequencing = (epoch > 0).then(|| SequencingStatus { epoch, ..SequencingStatus::default() });
+            if ha.mode == HaMode::Conductor {
+                let message = "op-conductor decides; the operator starts and stops no sequencer";
+                answer.condition(Condition::unknown(SEQUENCER_ACTIVE, "LeftToConductor", message));
+            }
+        }
+        HaMode::Operator => {
+            let nodes = nodes::sequencers(cx, &object.metadata);
+            let seen = look(cx, object, &nodes)?;
+            let record = known.map(Record::from).unwrap_or_default();
+            let decision = decide::decide(&policy, record, &seen);
+            answer.probes.extend(nodes.iter().map(|node| nodes::probe(node, &policy)));
+            tell(&policy, &nodes, decision, answer);
+        }
+    }
+    Ok(())
+}
+
+fn look(cx: &Context<'_>, object: &Object<NetworkSpec>, nodes: &[Node]) -> Result<Seen, Failure> {
+    let approval = object.metadata.annotations.get(APPROVAL).and_then(|epoch| epoch.trim().parse().ok());
+    let ended =
+        cx.outcomes.iter().map(|ended| Ended { id: ended.id.clone(), at: ended.at, outcome: outcome(&ended.outcome) });
+    Ok(Seen {
+        now: cx.observations.iter().map(|seen| seen.measured_at).max(),
+        nodes: nodes.iter().map(|node| nodes::look(cx, node)).collect::<Result<_, _>>()?,
+        ended: ended.collect(),
+        approval,
+    })
+}
+
+/// The host tells by the first word whether a call may have been made (`ActionError` of its prober).
+fn outcome(told: &Result<String, String>) -> Outcome {
+    match told {
+        Ok(json) => {
+            let text: Value = serde_json::from_str(json).unwrap_or_default();
+            Outcome::Done(text.as_str().filter(|text| nodes::is_hash(text)).map(Into::into))
+        }
+        Err(why) if why.starts_with("unknown:") => Outcome::Unknown(why.clone()),
+        Err(why) => Outcome::NotDone(why.clone()),
+    }
+}
+
+/// From a decision to the answer.
+fn tell(policy: &Policy, nodes: &[Node], decision: Decision, answer: &mut Answer<NetworkStatus>) {
+    let Decision { record, acts, verdict, notices } = decision;
+    let calls = acts.iter().filter_map(|act| call(act, record.epoch, nodes));
+    answer.actions.extend(calls);
+    answer.status.sequencing = Some(SequencingStatus::from(&record));
+    let condition = verdict.condition();
+    if condition.status == ConditionStatus::No && !answer.conditions.iter().any(|other| other.name == READY) {
+        // Without figures, which change all the time.
+        let message = format!("the condition {SEQUENCER_ACTIVE} says what is wrong and what to do");
+        answer.condition(Condition::no(READY, &condition.reason, message));
+    }
+    answer.condition(condition);
+    answer.events.extend(notices.into_iter().map(|Notice { warning, reason, message }| Event {
+        warning,
+        reason: reason.into(),
+        message,
+    }));
+    let quiet = matches!(record.stage, Stage::Running { still: None, .. }) && acts.is_empty();
+    let interval = u32::try_from(policy.check_interval).unwrap_or(u32::MAX);
+    answer.requeue_after_ms = Some(if quiet { interval } else { interval.min(SOON_MS) });
+}
+
+/// The call of an act. Whether the node makes blocks is asked again right before.
+fn call(act: &Act, epoch: u64, nodes: &[Node]) -> Option<Action> {
+    let (name, method, params, was_active) = match act {
+        Act::Stop(name) => (name, "admin_stopSequencer", json!([]), true),
+        Act::Start(name, hash) => (name, "admin_startSequencer", json!([hash]), false),
+    };
+    let node = nodes.iter().find(|node| nodes::name(node) == *name)?;
+    Some(Action {
+        id: act.id(epoch),
+        target: nodes::target(node),
+        pod: Some(nodes::pod(node)),
+        call: RpcCall { method: method.into(), params: params.to_string() },
+        precondition: Precondition {
+            call: RpcCall { method: "admin_sequencerActive".into(), params: "[]".into() },
+            pointer: String::new(),
+            equals: json!(was_active).to_string(),
+        },
+        timeout_ms: u32::try_from(CALL_TIMEOUT).unwrap_or(u32::MAX),
+    })
+}

@@ -1,0 +1,59 @@
+//! `spec.sequencer.ha`: what the user wants, checked.
+
+use opstack_sdk::answer::{Failure, FieldError};
+use opstack_sdk::opstack::honoured::Honoured;
+use opstack_sdk::opstack::sequencing::{HaMode, HighAvailability};
+
+use super::decide::Policy;
+
+const PATH: &str = "spec.sequencer.ha";
+/// The prober asks at most so often, and at least so.
+const INTERVALS: std::ops::RangeInclusive<u64> = 1_000..=3_600_000;
+
+/// What the user wants.
+///
+/// # Errors
+/// Durations that contradict each other, or that nobody can keep.
+pub fn policy(ha: &HighAvailability) -> Result<Policy, Failure> {
+    let (interval, longest) = (ha.check_interval.as_millis(), ha.max_block_time.as_millis());
+    let mut errors = vec![];
+    if !INTERVALS.contains(&interval) {
+        let message = format!("{} is not between 1s and 1h; write for instance \"5s\"", ha.check_interval);
+        errors.push(FieldError::new(format!("{PATH}.checkInterval"), message));
+    }
+    if longest < interval {
+        let message = format!(
+            "{} is shorter than {PATH}.checkInterval ({}), so that each check would find the chain to stand still; write at least that, for instance \"5m\"",
+            ha.max_block_time, ha.check_interval
+        );
+        errors.push(FieldError::new(format!("{PATH}.maxBlockTime"), message));
+    }
+    if errors.is_empty() {
+        Ok(Policy { max_block_time: longest, check_interval: interval, allow_loss: ha.allow_unsafe_head_loss })
+    } else {
+        Err(Failure::Invalid(errors))
+    }
+}
+
+/// Says what of it has no effect.
+pub fn report(ha: &HighAvailability, honoured: &mut Honoured) {
+    if ha.mode == HaMode::Conductor {
+        honoured.refuse(
+            format!("{PATH}.mode"),
+            "no plugin runs op-conductor yet: all sequencers boot stopped and the operator starts none; run op-conductor beside them, and give each OpNode --conductor.enabled=true and --conductor.rpc=… in spec.extraArgs",
+        );
+    }
+    if ha.mode == HaMode::Operator {
+        return;
+    }
+    let default = HighAvailability::default();
+    for (field, changed) in [
+        ("maxBlockTime", ha.max_block_time != default.max_block_time),
+        ("checkInterval", ha.check_interval != default.check_interval),
+        ("allowUnsafeHeadLoss", ha.allow_unsafe_head_loss),
+    ] {
+        if changed {
+            honoured.refuse(format!("{PATH}.{field}"), format!("counts only where {PATH}.mode is Operator"));
+        }
+    }
+}

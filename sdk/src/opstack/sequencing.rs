@@ -1,0 +1,137 @@
+//! `spec.sequencer` and `status.sequencing` of an `OptimismNetwork`: who makes the blocks, and who decides it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::values::GoDuration;
+
+/// The sequencers of a network.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SequencerSpec {
+    /// Which of several sequencers makes the blocks.
+    pub ha: HighAvailability,
+}
+
+/// Which of several sequencers makes the blocks. All but `mode` is for the mode `Operator`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HighAvailability {
+    /// Who decides.
+    pub mode: HaMode,
+    /// How long the head may stand still, or the active sequencer be silent, before another one is to take over; at least
+    /// `checkInterval`.
+    pub max_block_time: GoDuration,
+    /// How often each sequencer is asked; at least 1s.
+    pub check_interval: GoDuration,
+    /// Whether the chain may go on although blocks may be lost that the last sequencer has made and no other one has.
+    pub allow_unsafe_head_loss: bool,
+}
+
+impl Default for HighAvailability {
+    fn default() -> Self {
+        Self {
+            mode: HaMode::Manual,
+            max_block_time: GoDuration::of_minutes(5),
+            check_interval: GoDuration::of_secs(5),
+            allow_unsafe_head_loss: false,
+        }
+    }
+}
+
+/// Who decides which sequencer makes the blocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum HaMode {
+    /// The oldest sequencer makes blocks as soon as it runs, later ones stand by, and only a person changes that.
+    #[default]
+    Manual,
+    /// The operator: all sequencers boot stopped, and it starts one at a time.
+    Operator,
+    /// op-conductor, by the vote of its members: all sequencers boot stopped, and the operator starts and stops none.
+    Conductor,
+}
+
+/// What the operator knows of the sequencers of a network, and what it is about to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SequencingStatus {
+    /// How far the operator is.
+    pub stage: SequencingStage,
+    /// Counts what the operator began. An approval names it, and so can't count twice.
+    pub epoch: u64,
+    /// The sequencer that makes the blocks (`namespace/name`); absent while none is known to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub active: Option<String>,
+    /// The one that did so last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
+    /// The one that is being started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<String>,
+    /// The one whose start came to nothing last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// Hash of the block at which the last one was stopped, and from which the next one has to go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped_at: Option<String>,
+    /// Hash of the block from which the candidate is being started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starting_from: Option<String>,
+    /// Since when the stage is as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub since: Option<String>,
+    /// The newest block known of the active sequencer. Noted once a minute, so it may be older than the chain's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<SeenBlock>,
+    /// Since when the active sequencer shows no new block, or doesn't answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub still: Option<StandingStill>,
+    /// Sequencers that are known to make no blocks: they said so, or their pod has ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub standbys: Vec<String>,
+    /// Sequencers that are taken for stopped on a person's word alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approved: Vec<String>,
+    /// What the last change of the sequencer may have lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<String>,
+}
+
+/// How far the operator is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum SequencingStage {
+    /// No sequencer is known to make blocks.
+    #[default]
+    Vacant,
+    /// One is being started.
+    Starting,
+    /// One makes blocks.
+    Running,
+    /// The one that makes blocks is being stopped.
+    Stopping,
+}
+
+/// A block, and when it was seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SeenBlock {
+    /// Its number.
+    pub number: u64,
+    /// Its hash.
+    pub hash: String,
+    /// When it was seen.
+    #[schemars(extend("format" = "date-time"))]
+    pub seen: String,
+}
+
+/// A block at which the chain stands still.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StandingStill {
+    /// Its number; 0 where it isn't known.
+    pub number: u64,
+    /// Since when.
+    #[schemars(extend("format" = "date-time"))]
+    pub since: String,
+}
