@@ -7,16 +7,11 @@ use opstack_sdk::opstack::network::{ConfigSource, ContractAddresses, Discovery, 
 pub fn honoured(spec: &NetworkSpec) -> Honoured {
     let mut honoured = Honoured::by("the network");
     let contracts = &spec.contract_addresses;
-    if contracts.discovery_method == Discovery::SuperchainRegistry {
-        honoured.refuse(
-            "spec.contractAddresses.discoveryMethod",
-            "the operator reads no registry: only addresses of this spec are known; write them, or choose auto",
-        );
-    }
     honoured.idle(
         "spec.contractAddresses.cacheTimeout",
-        contracts.cache_timeout != ContractAddresses::default().cache_timeout,
-        "no address is read from L1, so none grows old",
+        contracts.discovery_method != Discovery::Auto
+            && contracts.cache_timeout != ContractAddresses::default().cache_timeout,
+        "addresses are read from L1 by the method auto alone, so none grows old",
     );
     for (path, source) in
         [("spec.rollupConfig.autoDiscover", &spec.rollup_config), ("spec.l2Genesis.autoDiscover", &spec.l2_genesis)]

@@ -15,10 +15,17 @@ use opstack_sdk::opstack::network::{NetworkSpec, NetworkStatus};
 use opstack_sdk::opstack::{self, BATCHER, CHALLENGER, NETWORK, NODE, PROPOSER};
 use opstack_sdk::{Object, Workload, register_workload};
 
+mod abi;
+mod ask;
 mod contracts;
+mod discovery;
 mod files;
 mod honour;
 mod l1;
+mod l2;
+mod pace;
+mod registry;
+mod roles;
 mod status;
 mod users;
 
@@ -61,7 +68,7 @@ impl Workload for OptimismNetwork {
             ],
             reads: [kind_of::<ConfigMap>(), kind_of::<Secret>()].into_iter().chain(users).collect(),
             owns: vec![kind_of::<ConfigMap>()],
-            rpc_methods: vec!["eth_chainId", "eth_blockNumber", "eth_getCode"],
+            rpc_methods: vec!["eth_chainId", "eth_blockNumber", "eth_getCode", "eth_call", "optimism_rollupConfig"],
             phases: Some((opstack::status::PENDING, opstack::status::ERROR)),
             ..Manifest::new("op-network", env!("CARGO_PKG_VERSION"), NETWORK)
         }
@@ -73,12 +80,18 @@ impl Workload for OptimismNetwork {
             &object.metadata.name,
             Component { program: "optimism-network", role: "network" },
         );
-        let files = files::Files::gather(cx, &app, &object.spec)?;
+        let l2 = l2::L2::find(cx, object)?;
+        let running = l2.rollup_config(cx).filter(|_| files::are_discovered(&object.spec));
+        let files = files::Files::gather(cx, &app, &object.spec, running.as_ref().map(|(running, _)| running))?;
         let l1 = l1::L1::look(cx, &object.metadata.namespace, &object.spec)?;
-        let contracts = contracts::known(&object.spec, &l1.absent);
-        let mut answer = status::answer(&object.metadata.name, &files, &contracts, &l1);
+        let (known, probes) = contracts::find(cx, object, &files, &l1);
+        let mut answer = status::answer(&object.metadata.name, &files, &known, &l1);
         files.publish(&mut answer, &app);
-        answer.probes.extend(l1.probe);
+        let (predeploys, l2_probes) = l2.predeploys(cx, object.spec.chain_id.get(), pace::cached(&object.spec));
+        answer.condition(predeploys);
+        answer
+            .probes
+            .extend(l1.probe.into_iter().chain(probes).chain(l2_probes).chain(running.map(|(_, probe)| probe)));
         answer.condition(honour::honoured(&object.spec).condition());
         status::warn(&mut answer, &object.spec);
         Ok(answer)
