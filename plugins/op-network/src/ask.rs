@@ -54,6 +54,7 @@ pub struct Asker<'a> {
     timeout_ms: u32,
     digest: Hash,
     probes: Vec<Probe>,
+    all_heard: bool,
 }
 
 /// What an endpoint said to a batch.
@@ -77,7 +78,7 @@ pub enum Silence {
 impl<'a> Asker<'a> {
     /// Asks `target`, which has to serve `chain_id`. Another `digest` makes other questions of the same calls.
     pub fn new(cx: &'a Context<'a>, target: Target, chain_id: u64, timeout_ms: u32, digest: Hash) -> Self {
-        Self { cx, target, chain_id, timeout_ms, digest, probes: vec![] }
+        Self { cx, target, chain_id, timeout_ms, digest, probes: vec![], all_heard: true }
     }
 
     /// Declares a probe, and gives what it found.
@@ -90,7 +91,14 @@ impl<'a> Asker<'a> {
         let mut probe = probe(&id, self.target.clone(), Question::JsonRpc(calls), &watched);
         probe.timeout_ms = self.timeout_ms;
         self.probes.push(probe);
-        self.heard(&id)
+        let heard = self.heard(&id);
+        self.all_heard &= heard.is_ok();
+        heard
+    }
+
+    /// Whether every question was answered.
+    pub fn all_heard(&self) -> bool {
+        self.all_heard
     }
 
     fn heard(&self, id: &str) -> Result<Answer, Silence> {

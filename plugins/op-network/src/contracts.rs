@@ -58,7 +58,8 @@ pub fn find(cx: &Context<'_>, network: &Object<NetworkSpec>, files: &Files, l1: 
     });
     let look = Look { spec, before: &before, system_config, digest: digest.to_string(), now: l1.heard };
     let known = look.find(asker.as_mut());
-    let settled = known.condition.status == ConditionStatus::Yes && known.condition.reason != CACHED;
+    let heard = asker.as_ref().is_some_and(Asker::all_heard);
+    let settled = heard && known.condition.status == ConditionStatus::Yes;
     let interval = |name: &str| match settled {
         true if name.starts_with(roles::PREFIX) => pace::roles(spec),
         true => pace::cached(spec),
@@ -71,13 +72,9 @@ pub fn find(cx: &Context<'_>, network: &Object<NetworkSpec>, files: &Files, l1: 
 fn digest(spec: &NetworkSpec, system_config: Option<&Address>, l1: &L1) -> Hash {
     let line = l1.line.as_ref().map_or(Hash::default(), |line| line.digest);
     let name = spec.network_name.as_deref().unwrap_or_default();
-    let texts = [
-        &spec.chain_id.to_string(),
-        &spec.l1_chain_id.to_string(),
-        name,
-        &format!("{:?}", spec.contract_addresses.discovery_method),
-        system_config.map_or("", Address::as_str),
-    ];
+    let ids = format!("{} {}", spec.chain_id, spec.l1_chain_id);
+    let method = format!("{:?}", spec.contract_addresses.discovery_method);
+    let texts = [ids.as_str(), name, &method, system_config.map_or("", Address::as_str)];
     let digest = texts.into_iter().fold(line, Hash::with);
     let given = Contracts::of_spec(&spec.contract_addresses);
     given.known().fold(digest, |digest, (field, address)| digest.with(field).with(address.as_str()))
@@ -124,10 +121,10 @@ impl Look<'_> {
         };
         let condition = self.condition(&known, &on_chain, &absent, lies.as_deref());
         let discovered = DiscoveredContracts {
+            spec_digest: (known != Contracts::default()).then(|| self.digest.clone()),
             contracts: known,
             last_discovery_time: on_chain.at,
             discovery_method: way,
-            spec_digest: Some(self.digest.clone()),
         };
         Known { discovered, condition, roles }
     }
@@ -145,8 +142,13 @@ impl Look<'_> {
         let mut found = OnChain { contracts, trouble, silence: None, at: Some(rfc3339(at)) };
         let (known, _) = merged(given, &found.contracts, tables);
         match discovery::portal(asker, &known) {
+            // Of two that contradict each other neither is believed.
+            Some(Ok(Named { trouble: Some(trouble), .. })) => OnChain {
+                contracts: Contracts { system_config_addr: found.contracts.system_config_addr, ..Contracts::default() },
+                trouble: found.trouble.or(Some(trouble)),
+                ..found
+            },
             Some(Ok(portal)) => {
-                found.trouble = found.trouble.or(portal.trouble);
                 found.contracts = without_oracle(&found.contracts, portal.contracts);
                 found
             }

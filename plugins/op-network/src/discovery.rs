@@ -84,14 +84,16 @@ pub fn system_config(asker: &mut Asker<'_>, at: &Address, chain_id: u64) -> Resu
         named.blame("NotAContract", format!("L1 has no contract at {at}, which should be the chain's SystemConfig"));
         return Ok(named);
     }
+    let portal = answer.value(portal);
+    named.blame_portal(&who, &portal);
+    // Since version 4.0 it knows its chain.
     if let Ok(other) = answer.value(chain)
+        && !other.is_zero()
         && other != alloy_primitives::U256::from(chain_id)
     {
         named.blame("OtherL2", format!("{who} is that of chain {other}, but spec.chainID is {chain_id}"));
         return Ok(named);
     }
-    let portal = answer.value(portal);
-    named.blame_portal(&who, &portal);
     named.contracts = Contracts {
         system_config_addr: Some(at.clone()),
         optimism_portal_addr: named.take(&who, "optimismPortal", portal),

@@ -1,18 +1,11 @@
 //! What of a network's spec has no effect: the condition `FieldsHonored`.
 
 use opstack_sdk::opstack::honoured::Honoured;
-use opstack_sdk::opstack::network::{ConfigSource, ContractAddresses, Discovery, NetworkSpec, Source};
+use opstack_sdk::opstack::network::{ConfigSource, NetworkSpec, Source};
 
 /// Collects it.
 pub fn honoured(spec: &NetworkSpec) -> Honoured {
     let mut honoured = Honoured::by("the network");
-    let contracts = &spec.contract_addresses;
-    honoured.idle(
-        "spec.contractAddresses.cacheTimeout",
-        contracts.discovery_method != Discovery::Auto
-            && contracts.cache_timeout != ContractAddresses::default().cache_timeout,
-        "addresses are read from L1 by the method auto alone, so none grows old",
-    );
     for (path, source) in
         [("spec.rollupConfig.autoDiscover", &spec.rollup_config), ("spec.l2Genesis.autoDiscover", &spec.l2_genesis)]
     {
