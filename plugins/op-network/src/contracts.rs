@@ -206,6 +206,7 @@ impl Look<'_> {
             ),
         };
         let Some(last) = last else {
+            let why = format!("{why}; until then those of the spec and of the tables count");
             return match silence {
                 Silence::NotAsked => Condition::unknown(CONTRACTS_DISCOVERED, reason, why),
                 _ => Condition::no(CONTRACTS_DISCOVERED, reason, why),

@@ -3,7 +3,8 @@
 use alloy_primitives::{Address, B256, Bytes, U256, address, hex};
 use alloy_sol_types::{SolCall, SolValue, sol};
 use anyhow::{Context as _, Result, bail};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 use crate::{Artifacts, Rpc};
 
@@ -257,19 +258,32 @@ impl<'a> Deployer<'a> {
         self.transact(Some(to), data).map(drop)
     }
 
-    /// Anvil mines each transaction at once, so its receipt is there.
-    fn transact(&self, to: Option<Address>, data: &[u8]) -> Result<serde_json::Value> {
+    /// Sends a transaction, and gives its receipt.
+    fn transact(&self, to: Option<Address>, data: &[u8]) -> Result<Value> {
         let mut transaction =
             json!({"from": self.from.to_string(), "gas": "0x1c00000", "data": hex::encode_prefixed(data)});
         if let Some(to) = to {
             transaction["to"] = json!(to.to_string());
         }
         let hash = self.rpc.call("eth_sendTransaction", &json!([transaction]).to_string())?;
-        let receipt = self.rpc.call("eth_getTransactionReceipt", &json!([hash]).to_string())?;
+        let receipt = self.receipt(&hash)?;
         if receipt["status"] != "0x1" {
             bail!("the transaction was reverted: {receipt}");
         }
         Ok(receipt)
+    }
+
+    /// Anvil mines a transaction as soon as it has it, which may be after it has answered.
+    fn receipt(&self, hash: &Value) -> Result<Value> {
+        const PATIENCE: Duration = Duration::from_secs(60);
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            let receipt = self.rpc.call("eth_getTransactionReceipt", &json!([hash]).to_string())?;
+            if !receipt.is_null() {
+                return Ok(receipt);
+            }
+        }
+        bail!("transaction {hash} was not mined within {PATIENCE:?}")
     }
 
     /// Puts code at an address, as it runs.
