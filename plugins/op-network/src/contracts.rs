@@ -19,6 +19,8 @@ use crate::l1::{L1, Line};
 use crate::{pace, registry, roles};
 
 const CONTRACTS_DISCOVERED: &str = "ContractsDiscovered";
+/// Reason when nobody names an address.
+const MISSING: &str = "AddressesMissing";
 /// Reason while L1 gives no answer, and what it gave before still counts.
 const CACHED: &str = "AddressesCached";
 
@@ -59,7 +61,8 @@ pub fn find(cx: &Context<'_>, network: &Object<NetworkSpec>, files: &Files, l1: 
     let look = Look { spec, before: &before, system_config, digest: digest.to_string(), now: l1.heard };
     let known = look.find(asker.as_mut());
     let heard = asker.as_ref().is_some_and(Asker::all_heard);
-    let settled = heard && known.condition.status == ConditionStatus::Yes;
+    // What is missing is in no contract; all else that is wrong may be mended at any time.
+    let settled = heard && (known.condition.status == ConditionStatus::Yes || known.condition.reason == MISSING);
     let interval = |name: &str| match settled {
         true if name.starts_with(roles::PREFIX) => pace::roles(spec),
         true => pace::cached(spec),
@@ -270,21 +273,21 @@ fn missing(spec: &NetworkSpec, known: &Contracts) -> Condition {
     let missed = |reason, message| Condition::no(CONTRACTS_DISCOVERED, reason, message);
     match spec.contract_addresses.discovery_method {
         Discovery::Manual => {
-            missed("AddressesMissing", format!("spec.contractAddresses lacks {missing}, and discoveryMethod is manual"))
+            missed(MISSING, format!("spec.contractAddresses lacks {missing}, and discoveryMethod is manual"))
         }
         Discovery::WellKnown => missed(
-            "AddressesMissing",
+            MISSING,
             format!("neither spec.contractAddresses nor the table of well-known networks has {missing}"),
         ),
         Discovery::SuperchainRegistry => missed(
-            "AddressesMissing",
+            MISSING,
             format!(
                 "neither spec.contractAddresses nor the superchain registry has {missing} for chain {} on L1 {}",
                 spec.chain_id, spec.l1_chain_id
             ),
         ),
         Discovery::Auto if known.system_config_addr.is_some() => missed(
-            "AddressesMissing",
+            MISSING,
             format!("neither SystemConfig nor its portal names {missing}; give it in spec.contractAddresses"),
         ),
         Discovery::Auto => Condition::unknown(
