@@ -50,7 +50,7 @@ impl Files {
     ///
     /// # Errors
     /// When a lookup fails.
-    pub fn gather(cx: &Context<'_>, app: &App, spec: &NetworkSpec, running: Option<&Running>) -> Result<Self, Failure> {
+    pub fn gather(cx: &Context<'_>, app: &App, spec: &NetworkSpec, running: &Running) -> Result<Self, Failure> {
         let mut files = Self { found: vec![], problem: name_problem(spec), began: None, system_config: None };
         let l1 = spec.l1_chain_config.as_ref().filter(|source| !source.given().is_empty());
         let both = [(ROLLUP_CONFIG, &spec.rollup_config), (GENESIS, &spec.l2_genesis)];
@@ -150,17 +150,16 @@ fn discovered(
     cx: &Context<'_>,
     app: &App,
     spec: &NetworkSpec,
-    running: Option<&Running>,
+    running: &Running,
 ) -> Result<Result<Option<Found>, Problem>, Failure> {
     let file = ROLLUP_CONFIG;
     let (text, why) = match running {
-        Some(Running::Config(text)) => (Some(text.clone()), String::new()),
-        Some(Running::Silent(why)) => (published(cx, app, file)?, why.clone()),
-        None => (published(cx, app, file)?, "there is no node to ask (spec.rollupRpcUrl, or a sequencer)".into()),
+        Running::Config(text) => (Some(text.clone()), ""),
+        Running::Silent(why) => (published(cx, app, file)?, why.as_str()),
     };
     let Some(text) = text else {
         let Err(Problem::Missing(what)) = nothing_given(spec, file) else { return Ok(Ok(None)) };
-        return Ok(Err(Problem::Missing(format!("{what}; to discover it, {why}"))));
+        return Ok(Err(Problem::Missing(format!("{what}; to discover it: {why}"))));
     };
     if let Err(how) = check(file, &text, spec) {
         let message = format!("spec.{}.autoDiscover: what the running node has {how}", file.field);

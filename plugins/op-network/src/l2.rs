@@ -27,10 +27,10 @@ const PREDEPLOYS: [(&str, &str); 3] = [
     ("L2ToL1MessagePasser", "0x4200000000000000000000000000000000000016"),
 ];
 
-/// Where the L2 is asked.
+/// Where the L2 is asked; or why it can't be.
 pub struct L2 {
-    execution: Option<Upstream>,
-    rollup: Option<Upstream>,
+    execution: Result<Upstream, String>,
+    rollup: Result<Upstream, String>,
 }
 
 /// The rollup configuration of a running node.
@@ -61,22 +61,24 @@ impl L2 {
     pub fn find(cx: &Context<'_>, network: &Object<NetworkSpec>) -> Result<Self, Failure> {
         let Metadata { name, namespace, .. } = &network.metadata;
         let node = sequencer(cx, name, namespace).map(|at| Node::find(cx, namespace, &at)).transpose()?;
-        let upstream = |url: Option<Endpoint>, of_node: fn(&Node, &Context<'_>) -> Upstream| match url {
-            // A Secret that is not there yet is one that can't be asked.
-            Some(url) => Upstream::of_url(cx, url, namespace).ok(),
-            None => node.as_ref().map(|node| of_node(node, cx)),
+        let upstream = |url: Option<Endpoint>, field: &str, of_node: fn(&Node, &Context<'_>) -> Upstream| match url {
+            Some(url) => Upstream::of_url(cx, url, namespace).map_err(|failure| failure.to_string()),
+            None => node
+                .as_ref()
+                .map(|node| of_node(node, cx))
+                .ok_or_else(|| format!("there is nobody to ask: neither spec.{field} nor a sequencer of this network")),
         };
         Ok(Self {
-            execution: upstream(network.spec.l2_rpc(), Node::eth_rpc),
-            rollup: upstream(network.spec.rollup_rpc(), Node::rollup_rpc),
+            execution: upstream(network.spec.l2_rpc(), "l2RpcUrl", Node::eth_rpc),
+            rollup: upstream(network.spec.rollup_rpc(), "rollupRpcUrl", Node::rollup_rpc),
         })
     }
 
     /// Whether the predeploys are there, and the probe that tells. `interval_ms` is how often, once they are.
     pub fn predeploys(&self, cx: &Context<'_>, chain_id: u64, interval_ms: u32) -> (Condition, Vec<Probe>) {
-        let Some((target, fingerprint)) = target(self.execution.as_ref()) else {
-            let message = "there is nobody to ask: neither spec.l2RpcUrl nor a sequencer of this network";
-            return (Condition::unknown(PREDEPLOYS_PRESENT, "NotObservable", message), vec![]);
+        let (target, fingerprint) = match target(&self.execution) {
+            Ok(found) => found,
+            Err(why) => return (Condition::unknown(PREDEPLOYS_PRESENT, "NotObservable", why), vec![]),
         };
         let digest = Hash::of([format!("{target:?}").as_str(), fingerprint, &chain_id.to_string()]);
         let mut asker = Asker::new(cx, target, chain_id, TIMEOUT_MS, digest);
@@ -100,9 +102,12 @@ impl L2 {
         (condition, probes)
     }
 
-    /// The rollup configuration of a running node, and the probe that asks for it. Nothing where there is no node.
-    pub fn rollup_config(&self, cx: &Context<'_>) -> Option<(Running, Probe)> {
-        let (target, fingerprint) = target(self.rollup.as_ref())?;
+    /// The rollup configuration of a running node, and the probe that asks for it, if there is somebody to ask.
+    pub fn rollup_config(&self, cx: &Context<'_>) -> (Running, Option<Probe>) {
+        let (target, fingerprint) = match target(&self.rollup) {
+            Ok(found) => found,
+            Err(why) => return (Running::Silent(why.into()), None),
+        };
         let digest = Hash::of([format!("{target:?}").as_str(), fingerprint]);
         let id = format!("{ROLLUP_PROBE}-{}", digest.short());
         let probe = rpc_probe(&id, target, &[("optimism_rollupConfig", "[]")], &["/0"]);
@@ -117,7 +122,7 @@ impl L2 {
                 Running::Silent("the node was not asked yet".into())
             }
         };
-        Some((running, probe))
+        (running, Some(probe))
     }
 }
 
@@ -158,9 +163,10 @@ fn silent(silence: &Silence, chain_id: u64) -> Condition {
     }
 }
 
-fn target(upstream: Option<&Upstream>) -> Option<(Target, &str)> {
-    let upstream = upstream?;
-    Some((upstream.target.clone()?, upstream.fingerprint.as_deref().unwrap_or_default()))
+fn target(upstream: &Result<Upstream, String>) -> Result<(Target, &str), &str> {
+    let upstream = upstream.as_ref().map_err(String::as_str)?;
+    let target = upstream.target.clone().ok_or("the URL is not a single HTTP URL, so the operator can't ask it")?;
+    Ok((target, upstream.fingerprint.as_deref().unwrap_or_default()))
 }
 
 /// Only sequencers are looked at: there are few of them, and who lists objects is rendered again with each of them.

@@ -81,17 +81,16 @@ impl Workload for OptimismNetwork {
             Component { program: "optimism-network", role: "network" },
         );
         let l2 = l2::L2::find(cx, object)?;
-        let running = l2.rollup_config(cx).filter(|_| files::are_discovered(&object.spec));
-        let files = files::Files::gather(cx, &app, &object.spec, running.as_ref().map(|(running, _)| running))?;
+        let (running, rollup_probe) = l2.rollup_config(cx);
+        let files = files::Files::gather(cx, &app, &object.spec, &running)?;
         let l1 = l1::L1::look(cx, &object.metadata.namespace, &object.spec)?;
         let (known, probes) = contracts::find(cx, object, &files, &l1);
         let mut answer = status::answer(&object.metadata.name, &files, &known, &l1);
         files.publish(&mut answer, &app);
         let (predeploys, l2_probes) = l2.predeploys(cx, object.spec.chain_id.get(), pace::cached(&object.spec));
         answer.condition(predeploys);
-        answer
-            .probes
-            .extend(l1.probe.into_iter().chain(probes).chain(l2_probes).chain(running.map(|(_, probe)| probe)));
+        answer.probes.extend(l1.probe.into_iter().chain(probes).chain(l2_probes));
+        answer.probes.extend(rollup_probe.filter(|_| files::are_discovered(&object.spec)));
         answer.condition(honour::honoured(&object.spec).condition());
         status::warn(&mut answer, &object.spec);
         Ok(answer)
