@@ -9,9 +9,12 @@ use opstack_sdk::opstack::network::{
     ConfigSource, File, GENESIS, L1_CHAIN_CONFIG, NetworkSpec, PublishedFile, ROLLUP_CONFIG, Source,
 };
 use opstack_sdk::opstack::references::config_map_text;
-use opstack_sdk::values::rfc3339;
+use opstack_sdk::values::{Address, rfc3339};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use std::collections::BTreeMap;
+
+use crate::l2::Running;
 
 /// What is wrong with the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub struct Files {
     pub problem: Option<Problem>,
     /// When the chain began, from the rollup configuration.
     pub began: Option<String>,
+    /// The chain's SystemConfig, from the rollup configuration.
+    pub system_config: Option<Address>,
 }
 
 impl Files {
@@ -45,20 +50,26 @@ impl Files {
     ///
     /// # Errors
     /// When a lookup fails.
-    pub fn gather(cx: &Context<'_>, app: &App, spec: &NetworkSpec) -> Result<Self, Failure> {
-        let mut files = Self { found: vec![], problem: name_problem(spec), began: None };
+    pub fn gather(cx: &Context<'_>, app: &App, spec: &NetworkSpec, running: &Running) -> Result<Self, Failure> {
+        let mut files = Self { found: vec![], problem: name_problem(spec), began: None, system_config: None };
         let l1 = spec.l1_chain_config.as_ref().filter(|source| !source.given().is_empty());
         let both = [(ROLLUP_CONFIG, &spec.rollup_config), (GENESIS, &spec.l2_genesis)];
         for (file, source) in both.into_iter().chain(l1.map(|source| (L1_CHAIN_CONFIG, source))) {
-            match find(cx, app, spec, file, source)? {
+            let looked = match source.chosen() {
+                Source::Auto if file == ROLLUP_CONFIG && are_discovered(spec) => discovered(cx, app, spec, running)?,
+                _ => find(cx, app, spec, file, source)?,
+            };
+            match looked {
                 Ok(Some(found)) => files.found.push(found),
                 Ok(None) => {}
                 Err(problem) => files.problem = files.problem.or(Some(problem)),
             }
         }
         let rollup = files.found.iter().find(|found| found.file == ROLLUP_CONFIG);
-        files.began =
-            rollup.and_then(|found| Rollup::parse(&found.text).ok()).map(|rollup| rfc3339(rollup.genesis.l2_time));
+        if let Some(rollup) = rollup.and_then(|found| Rollup::parse(&found.text).ok()) {
+            files.began = Some(rfc3339(rollup.genesis.l2_time));
+            files.system_config = rollup.l1_system_config_address;
+        }
         Ok(files)
     }
 
@@ -74,6 +85,11 @@ impl Files {
             answer.child(&config_map(app, found.file.suffix, [(found.file.key, found.text.clone())]));
         }
     }
+}
+
+/// Whether the rollup configuration is one that a running node has to give.
+pub fn are_discovered(spec: &NetworkSpec) -> bool {
+    spec.registry_name().is_none() && spec.rollup_config.chosen() == Source::Auto
 }
 
 /// A well-known name with another chain's id would send transactions to the wrong contracts.
@@ -116,7 +132,7 @@ fn find(
             let message = format!("spec.{field}.url needs spec.{field}.sha256, the digest of the file");
             return Ok(Err(Problem::Invalid(reason(file), message)));
         }
-        Source::Auto | Source::None => return Ok(nothing_given(spec, field)),
+        Source::Auto | Source::None => return Ok(nothing_given(spec, file)),
     };
     if let Err(why) = check(file, &text, spec) {
         let message = format!("spec.{field}.{name} {why}");
@@ -128,22 +144,57 @@ fn find(
     Ok(Ok(Some(Found { file, text, source: name, in_place })))
 }
 
-/// Chains of the registry are known to the programs by their name. For others somebody has to give the file.
-fn nothing_given(spec: &NetworkSpec, field: &str) -> Result<Option<Found>, Problem> {
-    match spec.registry_name() {
-        Some(_) => Ok(None),
-        None => Err(Problem::Missing(format!(
-            "spec.{field}: the chain is not one of the superchain registry (spec.networkName), so it needs inline, configMapRef or url"
-        ))),
+/// Where every rollup configuration that nobody gave comes from: a running node. What one gave before stays published
+/// while none answers, for it never changes but by upgrades that come with a release.
+fn discovered(
+    cx: &Context<'_>,
+    app: &App,
+    spec: &NetworkSpec,
+    running: &Running,
+) -> Result<Result<Option<Found>, Problem>, Failure> {
+    let file = ROLLUP_CONFIG;
+    let (text, why) = match running {
+        Running::Config(text) => (Some(text.clone()), ""),
+        Running::Silent(why) => (published(cx, app, file)?, why.as_str()),
+    };
+    let Some(text) = text else {
+        let Err(Problem::Missing(what)) = nothing_given(spec, file) else { return Ok(Ok(None)) };
+        return Ok(Err(Problem::Missing(format!("{what}; to discover it: {why}"))));
+    };
+    if let Err(how) = check(file, &text, spec) {
+        let message = format!("spec.{}.autoDiscover: what the running node has {how}", file.field);
+        return Ok(Err(Problem::Invalid(reason(file), message)));
     }
+    if let Some(taken) = taken(cx, app, file)? {
+        return Ok(Err(taken));
+    }
+    Ok(Ok(Some(Found { file, text, source: "autoDiscover", in_place: false })))
+}
+
+/// The file as we published it before.
+fn published(cx: &Context<'_>, app: &App, file: File) -> Result<Option<String>, Failure> {
+    let map = cx.built_in::<ConfigMap>(app.namespace(), &file.config_map(app.instance()))?;
+    let data = map.filter(|map| is_ours(map, app)).and_then(|map| map.data);
+    Ok(data.and_then(|mut data| data.remove(file.key)))
+}
+
+/// Chains of the registry are known to the programs by their name. For others somebody has to give the file.
+fn nothing_given(spec: &NetworkSpec, file: File) -> Result<Option<Found>, Problem> {
+    if spec.registry_name().is_some() {
+        return Ok(None);
+    }
+    let why = match spec.former_registry_name() {
+        Some(name) => format!("the programs refuse the name {name}: that chain is not in the registry that they carry"),
+        None => "the chain is not one of the superchain registry (spec.networkName)".into(),
+    };
+    Err(Problem::Missing(format!("spec.{}: {why}, so it needs inline, configMapRef or url", file.field)))
 }
 
 /// A ConfigMap of the user under the name to publish is never overwritten.
 fn taken(cx: &Context<'_>, app: &App, file: File) -> Result<Option<Problem>, Failure> {
     let name = file.config_map(app.instance());
     let Some(existing) = cx.built_in::<ConfigMap>(app.namespace(), &name)? else { return Ok(None) };
-    let labels = existing.metadata.labels.unwrap_or_default();
-    if app.selector().iter().all(|(key, value)| labels.get(key) == Some(value)) {
+    if is_ours(&existing, app) {
         return Ok(None);
     }
     let message = format!(
@@ -152,6 +203,12 @@ fn taken(cx: &Context<'_>, app: &App, file: File) -> Result<Option<Problem>, Fai
         key = file.key,
     );
     Ok(Some(Problem::Invalid("ConfigMapConflict", message)))
+}
+
+fn is_ours(map: &ConfigMap, app: &App) -> bool {
+    let labels = map.metadata.labels.iter().flatten();
+    let labels: BTreeMap<_, _> = labels.collect();
+    app.selector().iter().all(|(key, value)| labels.get(key) == Some(&value))
 }
 
 fn reason(file: File) -> &'static str {
@@ -194,6 +251,7 @@ struct Rollup {
     l2_chain_id: u64,
     #[serde(rename = "block_time")]
     _block_time: u64,
+    l1_system_config_address: Option<Address>,
 }
 
 #[derive(Deserialize)]

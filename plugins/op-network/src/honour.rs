@@ -1,25 +1,13 @@
 //! What of a network's spec has no effect: the condition `FieldsHonored`.
 
 use opstack_sdk::opstack::honoured::Honoured;
-use opstack_sdk::opstack::network::{ConfigSource, ContractAddresses, Discovery, NetworkSpec, Source};
+use opstack_sdk::opstack::network::{ConfigSource, NetworkSpec, Source};
 
 use crate::sequencing::policy;
 
 /// Collects it.
 pub fn honoured(spec: &NetworkSpec) -> Honoured {
     let mut honoured = Honoured::by("the network");
-    let contracts = &spec.contract_addresses;
-    if contracts.discovery_method == Discovery::SuperchainRegistry {
-        honoured.refuse(
-            "spec.contractAddresses.discoveryMethod",
-            "the operator reads no registry: only addresses of this spec are known; write them, or choose auto",
-        );
-    }
-    honoured.idle(
-        "spec.contractAddresses.cacheTimeout",
-        contracts.cache_timeout != ContractAddresses::default().cache_timeout,
-        "no address is read from L1, so none grows old",
-    );
     for (path, source) in
         [("spec.rollupConfig.autoDiscover", &spec.rollup_config), ("spec.l2Genesis.autoDiscover", &spec.l2_genesis)]
     {

@@ -16,10 +16,17 @@ use opstack_sdk::opstack::network::{NetworkSpec, NetworkStatus};
 use opstack_sdk::opstack::{self, BATCHER, CHALLENGER, NETWORK, NODE, PROPOSER};
 use opstack_sdk::{Object, Workload, register_workload};
 
+mod abi;
+mod ask;
 mod contracts;
+mod discovery;
 mod files;
 mod honour;
 mod l1;
+mod l2;
+mod pace;
+mod registry;
+mod roles;
 pub mod sequencing;
 mod status;
 mod users;
@@ -67,7 +74,7 @@ impl Workload for OptimismNetwork {
                 .chain(users)
                 .collect(),
             owns: vec![kind_of::<ConfigMap>()],
-            rpc_methods: ["eth_chainId", "eth_blockNumber", "eth_getCode"]
+            rpc_methods: ["eth_chainId", "eth_blockNumber", "eth_getCode", "eth_call", "optimism_rollupConfig"]
                 .into_iter()
                 .chain(sequencing::METHODS)
                 .collect(),
@@ -82,12 +89,17 @@ impl Workload for OptimismNetwork {
             &object.metadata.name,
             Component { program: "optimism-network", role: "network" },
         );
-        let files = files::Files::gather(cx, &app, &object.spec)?;
+        let l2 = l2::L2::find(cx, object)?;
+        let (running, rollup_probe) = l2.rollup_config(cx);
+        let files = files::Files::gather(cx, &app, &object.spec, &running)?;
         let l1 = l1::L1::look(cx, &object.metadata.namespace, &object.spec)?;
-        let contracts = contracts::known(&object.spec, &l1.absent);
-        let mut answer = status::answer(&object.metadata.name, &files, &contracts, &l1);
+        let (known, probes) = contracts::find(cx, object, &files, &l1);
+        let mut answer = status::answer(&object.metadata.name, &files, &known, &l1);
         files.publish(&mut answer, &app);
-        answer.probes.extend(l1.probe);
+        let (predeploys, l2_probes) = l2.predeploys(cx, object.spec.chain_id.get(), pace::cached(&object.spec));
+        answer.condition(predeploys);
+        answer.probes.extend(l1.probe.into_iter().chain(probes).chain(l2_probes));
+        answer.probes.extend(rollup_probe.filter(|_| files::are_discovered(&object.spec)));
         answer.condition(honour::honoured(&object.spec).condition());
         sequencing::operate(cx, object, &mut answer)?;
         status::warn(&mut answer, &object.spec);

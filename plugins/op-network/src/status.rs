@@ -1,37 +1,30 @@
 //! From what was found to `.status`, conditions and events.
 
 use opstack_sdk::answer::{Answer, Condition, ConditionStatus};
-use opstack_sdk::opstack::network::{
-    DiscoveredContracts, GENESIS, L1_CHAIN_CONFIG, NetworkInfo, NetworkSpec, NetworkStatus, ROLLUP_CONFIG,
-};
+use opstack_sdk::opstack::network::{GENESIS, L1_CHAIN_CONFIG, NetworkInfo, NetworkSpec, NetworkStatus, ROLLUP_CONFIG};
 use opstack_sdk::opstack::network_status::NetworkPhase;
 use opstack_sdk::opstack::status::READY;
 
+use crate::contracts::Known;
 use crate::files::{Files, Problem};
 use crate::l1::L1;
 
 const CONFIGURATION_VALID: &str = "ConfigurationValid";
 
 /// The answer without its children. Where the configuration has a problem, what was published before stays.
-pub fn answer(
-    network: &str,
-    files: &Files,
-    contracts: &(DiscoveredContracts, Condition),
-    l1: &L1,
-) -> Answer<NetworkStatus> {
-    let (discovered, contracts) = contracts;
+pub fn answer(network: &str, files: &Files, known: &Known, l1: &L1) -> Answer<NetworkStatus> {
     let configuration = configuration(files.problem.as_ref());
     let status = NetworkStatus {
         phase: Some(phase(files.problem.as_ref(), &l1.condition)),
         network_info: NetworkInfo {
             deployment_timestamp: files.began.clone(),
-            // Nothing here is measured over and over, so nothing has a time of its last measurement.
-            last_updated: None,
-            discovered_contracts: discovered.clone(),
+            last_updated: known.discovered.last_discovery_time.clone(),
+            discovered_contracts: known.discovered.clone(),
             rollup_config: files.published(ROLLUP_CONFIG, network),
             l2_genesis: files.published(GENESIS, network),
             l1_chain_config: files.published(L1_CHAIN_CONFIG, network),
         },
+        roles: known.roles.clone(),
         sequencing: None,
     };
     let mut answer = match &files.problem {
@@ -43,7 +36,7 @@ pub fn answer(
     for condition in [&configuration, &l1.condition].into_iter().filter(|c| c.status != ConditionStatus::Yes).take(1) {
         answer.condition(Condition::no(READY, &condition.reason, &condition.message));
     }
-    answer.condition(configuration).condition(contracts.clone()).condition(l1.condition.clone());
+    answer.condition(configuration).condition(known.condition.clone()).condition(l1.condition.clone());
     answer
 }
 
@@ -80,6 +73,8 @@ pub fn warn(answer: &mut Answer<NetworkStatus>, spec: &NetworkSpec) {
     for (plain, from, both) in [
         ("l1RpcUrl", "l1RpcUrlFrom", spec.l1_rpc_url.is_some() && spec.l1_rpc_url_from.is_some()),
         ("l1BeaconUrl", "l1BeaconUrlFrom", spec.l1_beacon_url.is_some() && spec.l1_beacon_url_from.is_some()),
+        ("l2RpcUrl", "l2RpcUrlFrom", spec.l2_rpc_url.is_some() && spec.l2_rpc_url_from.is_some()),
+        ("rollupRpcUrl", "rollupRpcUrlFrom", spec.rollup_rpc_url.is_some() && spec.rollup_rpc_url_from.is_some()),
     ] {
         if both {
             answer.warn(

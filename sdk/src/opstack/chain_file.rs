@@ -27,7 +27,8 @@ pub struct ConfigSource {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[0-9a-fA-F]{64}$"))]
     pub sha256: Option<String>,
-    /// Found by itself: a chain of the superchain registry is known to the programs by its name.
+    /// Found by itself: a chain of the superchain registry is known to the programs by its name. Of another chain the
+    /// rollup configuration is taken from a running op-node; a genesis can't be asked for by any RPC.
     pub auto_discover: bool,
 }
 
@@ -148,6 +149,7 @@ impl File {
             Source::Inline(_) | Source::ConfigMap(_) => self.published(cx, network),
             Source::Auto | Source::None => match network.spec.registry_name() {
                 Some(name) => Ok(ChainFile::Registry(name.into())),
+                None if *self == ROLLUP_CONFIG && source.auto_discover => self.published(cx, network),
                 None => Err(Failure::waiting(format!(
                     "spec.{} of {title}: the chain is not one of the superchain registry, so it needs inline, configMapRef or url",
                     self.field

@@ -58,6 +58,20 @@ impl Contracts {
         }
     }
 
+    /// Forgets the addresses that `keep`, given the name of the field and the address, does not want.
+    pub fn retain(&mut self, keep: impl Fn(&str, &Address) -> bool) {
+        for (field, slot) in [
+            ("systemConfigAddr", &mut self.system_config_addr),
+            ("l2OutputOracleAddr", &mut self.l2_output_oracle_addr),
+            ("disputeGameFactoryAddr", &mut self.dispute_game_factory_addr),
+            ("optimismPortalAddr", &mut self.optimism_portal_addr),
+            ("l1CrossDomainMessengerAddr", &mut self.l1_cross_domain_messenger_addr),
+            ("l1StandardBridgeAddr", &mut self.l1_standard_bridge_addr),
+        ] {
+            *slot = slot.take_if(|address| keep(field, address));
+        }
+    }
+
     /// Those that are known, by the names of their fields.
     pub fn known(&self) -> impl Iterator<Item = (&'static str, &Address)> {
         [

@@ -7,6 +7,7 @@ use super::NETWORK;
 use super::contracts::Contracts;
 use super::endpoint::{Endpoint, L1Spec};
 use super::references::{FromSecret, Reference};
+use super::roles::Roles;
 use super::sequencing::{HaMode, SequencerSpec};
 use super::shared::SharedConfig;
 use crate::answer::Failure;
@@ -16,6 +17,11 @@ use crate::values::{Address, AddressOrEmpty, GoDuration, Int};
 
 pub use super::chain_file::{ChainFile, ConfigSource, File, GENESIS, L1_CHAIN_CONFIG, ROLLUP_CONFIG, Source};
 pub use super::network_status::{DiscoveredContracts, DiscoveryMethod, NetworkInfo, NetworkStatus, PublishedFile};
+
+/// Chains that have left the superchain registry, or never came into the one that the programs carry: op-node v1.16.13
+/// and v1.19.6 exit on these names (`invalid network`), and op-reth v2.4.0 has none of them.
+pub const LEFT_REGISTRY: [&str; 6] =
+    ["arena-z-mainnet", "base-devnet-0-sepolia-dev-0", "base-mainnet", "base-sepolia", "snax-mainnet", "swell-mainnet"];
 
 /// `.spec` of an `OptimismNetwork`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -32,7 +38,8 @@ pub struct NetworkSpec {
     #[serde(rename = "l1ChainID")]
     pub l1_chain_id: Int<1>,
 
-    /// URL of the L1's execution RPC. Put one that holds an API key into a Secret, and name it in `l1RpcUrlFrom`.
+    /// URL of the L1's execution RPC: a single one, as op-node takes a single one; several endpoints with failover are
+    /// the work of a proxy such as proxyd, whose URL goes here. Put one that holds an API key into a Secret, and name it in `l1RpcUrlFrom`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^(https?|wss?)://\S+$"))]
     pub l1_rpc_url: Option<String>,
@@ -47,6 +54,22 @@ pub struct NetworkSpec {
     /// URL of the L1's beacon API in a Secret; goes before `l1BeaconUrl`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub l1_beacon_url_from: Option<FromSecret>,
+    /// URL of an execution RPC of the L2, by which the operator looks for the predeploys; where absent, the network's
+    /// sequencer in the cluster is asked. No program uses it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^https?://\S+$"))]
+    pub l2_rpc_url: Option<String>,
+    /// That URL in a Secret; goes before `l2RpcUrl`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l2_rpc_url_from: Option<FromSecret>,
+    /// URL of the RPC of a running op-node of the chain, from which `rollupConfig.autoDiscover` takes the rollup
+    /// configuration; where absent, the network's sequencer in the cluster is asked. No program uses it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^https?://\S+$"))]
+    pub rollup_rpc_url: Option<String>,
+    /// That URL in a Secret; goes before `rollupRpcUrl`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollup_rpc_url_from: Option<FromSecret>,
     /// How long an answer of L1 may take (at most 30s).
     #[serde(default = "ten_seconds")]
     pub l1_rpc_timeout: GoDuration,
@@ -105,7 +128,8 @@ pub struct ContractAddresses {
     pub l1_standard_bridge_addr: AddressOrEmpty,
     /// How the missing addresses are found.
     pub discovery_method: Discovery,
-    /// How long discovered addresses are kept before they are looked up again.
+    /// How long discovered addresses are kept before they are looked up again; at least 15 seconds. Another spec
+    /// forgets them at once.
     pub cache_timeout: GoDuration,
 }
 
@@ -154,13 +178,28 @@ impl NetworkSpec {
         Endpoint::of(self.l1_beacon_url_from.as_ref(), self.l1_beacon_url.as_ref())
     }
 
+    /// The L2's execution RPC that the operator asks, where the network names one.
+    pub fn l2_rpc(&self) -> Option<Endpoint> {
+        Endpoint::of(self.l2_rpc_url_from.as_ref(), self.l2_rpc_url.as_ref())
+    }
+
+    /// The RPC of an op-node that the operator asks, where the network names one.
+    pub fn rollup_rpc(&self) -> Option<Endpoint> {
+        Endpoint::of(self.rollup_rpc_url_from.as_ref(), self.rollup_rpc_url.as_ref())
+    }
+
     /// The name that the programs take for `--network`, for a chain of the superchain registry.
     pub fn registry_name(&self) -> Option<&str> {
         // The registry names chains by file and folder: `<chain>-mainnet`, `<chain>-sepolia`. Which ones a program
         // knows depends on its release, so a list here would only lag behind.
         let name = self.network_name.as_deref()?;
         let registered = name.ends_with("-mainnet") || name.ends_with("-sepolia") || name.contains("-sepolia-dev-");
-        registered.then_some(name)
+        (registered && !LEFT_REGISTRY.contains(&name)).then_some(name)
+    }
+
+    /// The name of a chain that was in the superchain registry once, and that the programs refuse now.
+    pub fn former_registry_name(&self) -> Option<&str> {
+        self.network_name.as_deref().filter(|name| LEFT_REGISTRY.contains(name))
     }
 }
 
@@ -219,6 +258,11 @@ impl Network {
     /// An address of the spec, or else the one that the network's plugin found.
     pub fn contract(&self, which: fn(&Contracts) -> Option<&Address>) -> Option<&Address> {
         which(&self.status.network_info.discovered_contracts.contracts)
+    }
+
+    /// Who may do what on L1, as far as the network's plugin knows it.
+    pub fn roles(&self) -> &Roles {
+        &self.status.roles
     }
 
     /// Where the chain's rollup configuration is.

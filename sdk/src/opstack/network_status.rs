@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::contracts::Contracts;
+use super::roles::Roles;
 use super::sequencing::SequencingStatus;
 
 /// `.status` without conditions. A fact that nobody measured is absent.
@@ -15,6 +16,9 @@ pub struct NetworkStatus {
     pub phase: Option<NetworkPhase>,
     /// Facts about the chain.
     pub network_info: NetworkInfo,
+    /// Who may do what on L1. A role that is not known is absent.
+    #[serde(skip_serializing_if = "Roles::is_unknown")]
+    pub roles: Roles,
     /// The sequencers, where the operator chooses among them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequencing: Option<SequencingStatus>,
@@ -64,7 +68,7 @@ pub struct PublishedFile {
     pub config_map: String,
     /// Key in it.
     pub key: String,
-    /// Where it came from: `inline`, `configMapRef`.
+    /// Where it came from: `inline`, `configMapRef`, or `autoDiscover` (a running op-node of the chain).
     pub source: String,
 }
 
@@ -75,13 +79,17 @@ pub struct DiscoveredContracts {
     /// The addresses.
     #[serde(flatten)]
     pub contracts: Contracts,
-    /// When they were looked up on chain; absent for those that come from the spec or a table.
+    /// When they were looked up on chain last; absent for those that come from the spec or a table.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub last_discovery_time: Option<String>,
     /// How they were found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub discovery_method: Option<DiscoveryMethod>,
+    /// Digest of the part of the spec that they were looked up for. While it is the same and L1 gives no answer, they
+    /// are kept; another spec forgets them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spec_digest: Option<String>,
 }
 
 /// How addresses were found. Where several ways were needed, the last of them.

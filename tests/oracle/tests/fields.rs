@@ -6,11 +6,9 @@ use oracle::{Case, Judge};
 use std::path::Path;
 
 /// What is refused rightly: where, and with which words.
-const RIGHTLY: [(&str, &str); 6] = [
+const RIGHTLY: [(&str, &str); 5] = [
     // A chain with an L2OutputOracle needs an older image, which the case names.
     (" in op-proposer/legacy-image", "-l2oo-address"),
-    // Its chain has left the superchain registry.
-    (" in op-node/chain-unknown-to-reth", "base-mainnet"),
     // The case sets variables that want numbers.
     ("OpNode spec.executionClient.extraEnv[].value", "GOMEMLIMIT"),
     ("OpNode spec.extraEnv[].value", "OP_NODE_L1_MAX_CONCURRENCY"),

@@ -24,6 +24,8 @@ fn a_question_without_an_answer_keeps_no_reconcile_waiting() {
     let network = |name, l1| {
         let mut network = chain::network("held", name, l1);
         network["spec"]["l1RpcTimeout"] = "30s".into();
+        // Without contracts there is one question to L1.
+        network["spec"]["contractAddresses"] = json!({"discoveryMethod": "manual"});
         network
     };
     let (asks, others) = (network("asks", &held.url()), network("others", &good.url()));
