@@ -5,6 +5,7 @@ use opstack_sdk::opstack::network::{
     DiscoveredContracts, GENESIS, L1_CHAIN_CONFIG, NetworkInfo, NetworkSpec, NetworkStatus, ROLLUP_CONFIG,
 };
 use opstack_sdk::opstack::network_status::NetworkPhase;
+use opstack_sdk::opstack::roles::Roles;
 use opstack_sdk::opstack::status::READY;
 
 use crate::files::{Files, Problem};
@@ -32,6 +33,8 @@ pub fn answer(
             l2_genesis: files.published(GENESIS, network),
             l1_chain_config: files.published(L1_CHAIN_CONFIG, network),
         },
+        // Nobody is asked for them yet.
+        roles: Roles::default(),
     };
     let mut answer = match &files.problem {
         Some(Problem::Missing(what)) => Answer::keep(status, format!("waiting for {what}")),

@@ -17,6 +17,7 @@ pub mod overrides;
 pub mod peers;
 pub mod references;
 pub mod resources;
+pub mod roles;
 pub mod rpc;
 pub mod shared;
 pub mod signing;

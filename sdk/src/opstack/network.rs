@@ -7,6 +7,7 @@ use super::NETWORK;
 use super::contracts::Contracts;
 use super::endpoint::{Endpoint, L1Spec};
 use super::references::{FromSecret, Reference};
+use super::roles::Roles;
 use super::shared::SharedConfig;
 use crate::answer::Failure;
 use crate::cluster::Context;
@@ -210,6 +211,11 @@ impl Network {
     /// An address of the spec, or else the one that the network's plugin found.
     pub fn contract(&self, which: fn(&Contracts) -> Option<&Address>) -> Option<&Address> {
         which(&self.status.network_info.discovered_contracts.contracts)
+    }
+
+    /// Who may do what on L1, as far as the network's plugin knows it.
+    pub fn roles(&self) -> &Roles {
+        &self.status.roles
     }
 
     /// Where the chain's rollup configuration is.

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::contracts::Contracts;
+use super::roles::Roles;
 
 /// `.status` without conditions. A fact that nobody measured is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -14,6 +15,9 @@ pub struct NetworkStatus {
     pub phase: Option<NetworkPhase>,
     /// Facts about the chain.
     pub network_info: NetworkInfo,
+    /// Who may do what on L1. A role that is not known is absent.
+    #[serde(skip_serializing_if = "Roles::is_unknown")]
+    pub roles: Roles,
 }
 
 /// A network in one word.
