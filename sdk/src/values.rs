@@ -13,7 +13,7 @@ pub use duration::GoDuration;
 pub use ethereum::{Address, AddressOrEmpty, Hash32};
 pub use number::{Int, Ratio};
 pub use quantity::QuantityText;
-pub use time::rfc3339;
+pub use time::{rfc3339, unix_seconds};
 
 /// Implements serde and [`std::fmt::Display`] for a newtype over checked text: `parse` is its only way in.
 macro_rules! checked_text {

@@ -126,7 +126,7 @@ pub enum DataAvailabilityType {
 #[serde(rename_all = "camelCase", default)]
 pub struct Throttling {
     /// Whether the sequencer is made to build smaller blocks. It needs the `miner` API of the execution client, which an
-    /// `OpNode` of the type sequencer serves.
+    /// `OpNode` of the type sequencer serves; without it op-batcher would end, so it is not started.
     pub enabled: bool,
     /// Transactions in flight; 0 for no limit.
     pub max_pending_tx: Int,

@@ -18,9 +18,23 @@ pub fn rfc3339(unix_seconds: u64) -> String {
     format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// Seconds since the Unix epoch of what [`rfc3339`] wrote; nothing for any other text.
+pub fn unix_seconds(text: &str) -> Option<u64> {
+    let (date, time) = text.strip_suffix('Z').filter(|text| text.len() == 19)?.split_once('T')?;
+    let numbers = |text: &str, between: char| {
+        let numbers: Vec<u64> = text.split(between).map_while(|part| part.parse().ok()).collect();
+        <[u64; 3]>::try_from(numbers).ok()
+    };
+    let ([year, month, day], [hour, minute, second]) = (numbers(date, '-')?, numbers(time, ':')?);
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
+    let seconds = days.checked_sub(719_469)? * DAY + hour * 3600 + minute * 60 + second;
+    (rfc3339(seconds) == text).then_some(seconds)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::rfc3339;
+    use super::{rfc3339, unix_seconds};
 
     #[test]
     fn dates() {
@@ -33,6 +47,10 @@ mod tests {
             (4_107_542_400, "2100-03-01T00:00:00Z"),
         ] {
             assert_eq!(rfc3339(seconds), text);
+            assert_eq!(unix_seconds(text), Some(seconds));
+        }
+        for text in ["", "2024-03-01", "2024-02-30T00:00:00Z", "2024-03-01T00:00:00+01:00", "0000-01-01T00:00:00Z"] {
+            assert_eq!(unix_seconds(text), None, "{text}");
         }
     }
 }
