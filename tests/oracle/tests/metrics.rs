@@ -11,8 +11,8 @@ use std::path::Path;
 
 /// Program, family, and a series of it: the name, and what its labels hold.
 const FAMILIES: [(&str, &str, &str, &str); 16] = [
-    ("op-node", "head", "op_node_default_refs_number", "l2_unsafe"),
-    ("op-node", "sync", "op_node_default_refs_number", "l2_safe"),
+    ("op-node", "head", "op_node_default_refs_number", "layer=\"l2\",type=\"l2_unsafe\""),
+    ("op-node", "sync", "op_node_default_refs_number", "layer=\"l2\",type=\"l2_safe\""),
     ("op-node", "peers", "op_node_default_p2p_peer_count", ""),
     ("op-node", "RPC", "op_node_default_rpc_server_requests_total", "optimism_syncStatus"),
     ("op-geth", "blocks", "chain_head_block", ""),
@@ -32,11 +32,11 @@ const FAMILIES: [(&str, &str, &str, &str); 16] = [
 /// Kinds whose plugins ask for metrics.
 const PLUGINS: [&str; 3] = ["op-batcher", "op-proposer", "op-challenger"];
 
-/// Whether a page has a series of the name whose labels hold the text.
-fn has(page: &str, name: &str, label: &str) -> bool {
-    page.lines().any(|line| {
-        let rest = line.strip_prefix(name).filter(|rest| rest.starts_with([' ', '{']));
-        rest.is_some_and(|rest| label.is_empty() || rest.contains(&format!("\"{label}\"")))
+/// The value of a series of the name whose labels hold the text.
+fn value(page: &str, name: &str, label: &str) -> Option<f64> {
+    page.lines().find_map(|line| {
+        let rest = line.strip_prefix(name).filter(|rest| rest.starts_with([' ', '{']))?;
+        rest.rsplit(' ').next()?.parse().ok().filter(|_| rest.contains(label))
     })
 }
 
@@ -56,8 +56,7 @@ fn check(release: Release) -> Result<()> {
         asked.iter().flat_map(|(plugin, names)| names.iter().map(|name| (*plugin, "the plugin", name.as_str(), "")));
     for (program, family, name, label) in FAMILIES.into_iter().chain(asked) {
         chain.wait(&format!("{name}{{{label}}} of {program} {} for {family}", release.version()), |chain| {
-            ensure!(has(&chain.scrape(program)?, name, label), "it is not there");
-            Ok(())
+            value(&chain.scrape(program)?, name, label).context("it is not there")
         })?;
     }
     Ok(())
@@ -70,10 +69,39 @@ fn the_programs_expose_each_family() {
     }
 }
 
+/// What a change of its settings does to a batcher: on SIGTERM it waits for what is in flight and ends; what it had not sent
+/// is loaded again from the safe head. So nothing has to be flushed before.
+#[test]
+fn a_batcher_that_is_restarted_loses_nothing() {
+    for release in Release::ALL {
+        restart(release).unwrap();
+    }
+}
+
+fn restart(release: Release) -> Result<()> {
+    let mut chain = Chain::start(release)?;
+    let head = |chain: &Chain, which: &str| {
+        let label = format!("layer=\"l2\",type=\"{which}\"");
+        value(&chain.scrape("op-node")?, "op_node_default_refs_number", &label).context("no head")
+    };
+    chain.wait("first safe block", |chain| Ok(ensure!(head(chain, "l2_safe")? > 0.0, "nothing is safe")))?;
+    let status = chain.restart("op-batcher")?;
+    ensure!(status.success(), "{}: {status}", release.version());
+    let unsafe_head = head(&chain, "l2_unsafe")?;
+    chain.wait("safe head beyond the restart", |chain| {
+        let safe = head(chain, "l2_safe")?;
+        ensure!(safe > unsafe_head, "block {safe} is safe, {unsafe_head} is not");
+        Ok(())
+    })
+}
+
 /// The test of the test.
 #[test]
 fn what_is_not_exposed_is_missed() {
     let page = "# HELP a_b text\na_b{stage=\"success\"} 1\na_bc 2\n";
-    assert!(has(page, "a_b", "success") && has(page, "a_b", "") && has(page, "a_bc", ""));
-    assert!(!has(page, "a_b", "failed") && !has(page, "a", "") && !has(page, "a_bcd", ""));
+    assert_eq!(value(page, "a_b", "success"), Some(1.0));
+    assert_eq!(value(page, "a_bc", ""), Some(2.0));
+    for (name, label) in [("a_b", "failed"), ("a", ""), ("a_bcd", "")] {
+        assert_eq!(value(page, name, label), None, "{name}");
+    }
 }

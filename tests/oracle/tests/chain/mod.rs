@@ -4,14 +4,14 @@
 mod genesis;
 mod http;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use op_programs::{OpPrograms, Release};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,8 @@ const KEYS: [&str; 3] = [
 /// A program that ends with its test.
 struct Running {
     name: &'static str,
+    program: PathBuf,
+    arguments: Vec<String>,
     child: Child,
     log: PathBuf,
 }
@@ -96,6 +98,19 @@ impl Chain {
         }
     }
 
+    /// Ends a program as Kubernetes does, by SIGTERM, and starts it anew with the same arguments when it has ended. Says how
+    /// it did.
+    pub fn restart(&mut self, name: &str) -> Result<ExitStatus> {
+        let at = self.running.iter().position(|one| one.name == name).context("it does not run")?;
+        let mut old = self.running.remove(at);
+        let sent = Command::new("kill").args(["-TERM", &old.child.id().to_string()]).status()?;
+        ensure!(sent.success(), "{name} can't be told to end");
+        let status = self.wait(&format!("end of {name}"), |_| old.child.try_wait()?.context("it still runs"))?;
+        let (name, program, arguments) = (old.name, old.program.clone(), old.arguments.clone());
+        self.spawn(name, &program, &arguments)?;
+        Ok(status)
+    }
+
     fn path(&self, name: &str) -> String {
         self.directory.path().join(name).display().to_string()
     }
@@ -118,7 +133,8 @@ impl Chain {
             .process_group(0)
             .spawn()
             .with_context(|| format!("failed to start {}", program.display()))?;
-        self.running.push(Running { name, child, log });
+        let (program, arguments) = (program.into(), arguments.to_vec());
+        self.running.push(Running { name, program, arguments, child, log });
         Ok(())
     }
 
@@ -153,7 +169,7 @@ impl Chain {
         let geth = self.programs.op_geth().to_path_buf();
         let data = self.path("geth");
         let init = Command::new(&geth).args(["init", "--datadir", &data, "--state.scheme=hash", &genesis]).output()?;
-        anyhow::ensure!(init.status.success(), "op-geth init: {}", String::from_utf8_lossy(&init.stderr));
+        ensure!(init.status.success(), "op-geth init: {}", String::from_utf8_lossy(&init.stderr));
         let (http, engine, metrics) = (free_port()?, free_port()?, free_port()?);
         self.metrics.push(("op-geth", format!("http://127.0.0.1:{metrics}/debug/metrics/prometheus")));
         let flags = format!(
