@@ -38,6 +38,10 @@ component_spec! {
         /// What happens when L1 can't keep up.
         #[serde(default)]
         pub throttling: Throttling,
+        /// Whether to begin only when the sequencer's op-node has read L1 up to where it is at the start: what was posted
+        /// right before a restart is not posted again.
+        #[serde(default = "yes")]
+        pub wait_node_sync: bool,
         /// Transactions on L1.
         #[serde(default)]
         pub l1_transaction: L1Transaction<10>,
@@ -45,6 +49,10 @@ component_spec! {
         #[serde(default)]
         pub rpc: Rpc<8548>,
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// How blocks are put together.

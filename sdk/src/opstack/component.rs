@@ -24,6 +24,7 @@ use crate::manifest::{Column, Kind, Manifest};
 use crate::object::Metadata;
 
 mod account;
+mod credentials;
 mod observe;
 mod obstacle;
 mod pod;

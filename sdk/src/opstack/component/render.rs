@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{
     ConfigMap, Container, EnvVar, PersistentVolumeClaim, PodTemplateSpec, Volume, VolumeMount,
 };
 
-use super::Component;
+use super::{Component, credentials};
 use crate::answer::{Answer, Condition, Failure};
 use crate::kubernetes::{
     Hash, Sources, check_claims, deployment, headless_service, ingress_rule, network_policy, pods_labelled, port,
@@ -94,6 +94,11 @@ impl Component<'_> {
         check_claims(&claims)?;
         for config_map in &work.config_maps {
             answer.child(config_map);
+        }
+        let mut urls = work.env.clone();
+        urls.push(self.l1.env(&format!("{}_L1_ETH_RPC", self.program.prefix)));
+        if let Some(warning) = credentials::warning(&urls) {
+            answer.events.push(warning);
         }
         let template = self.template(signing, work)?;
         answer.child(&self.service_account(signing));

@@ -219,7 +219,7 @@ impl Chain {
                 KEYS[0],
                 format!(
                     "--l2-eth-rpc={l2} --rollup-rpc={rollup} --max-channel-duration=1 --sub-safety-margin=4 --poll-interval=1s \
-                     --data-availability-type=calldata --rpc.addr=127.0.0.1 --rpc.port={}",
+                     --data-availability-type=calldata --wait-node-sync=true --rpc.addr=127.0.0.1 --rpc.port={}",
                     free_port()?
                 ),
             ),
@@ -228,7 +228,7 @@ impl Chain {
                 KEYS[1],
                 format!(
                     "--rollup-rpc={rollup} --game-factory-address={FACTORY} --game-type=255 --proposal-interval=10s \
-                     --poll-interval=1s --allow-non-finalized --rpc.addr=127.0.0.1 --rpc.port={}",
+                     --poll-interval=1s --allow-non-finalized --wait-node-sync=true --rpc.addr=127.0.0.1 --rpc.port={}",
                     free_port()?
                 ),
             ),
