@@ -100,14 +100,17 @@ pub fn info(component: &Component<'_>, known: &Value) -> BatcherInfo {
     let known: BatcherInfo = serde_json::from_value(known["batcherInfo"].clone()).unwrap_or_default();
     let told = component.told();
     let told = |name, label| told.as_ref().and_then(|answer| metric(answer, name, label));
+    let known = known.last_batch_submitted;
     let last = match LastSent::of(component.cx) {
         LastSent::Known(sent) if is_batch(&sent) => Some(Batch::from(sent)),
-        LastSent::Known(_) | LastSent::NotYet => known.last_batch_submitted,
+        LastSent::Known(_) => known,
+        // What L1 told is about one transaction: it is kept whole until L1 tells of the next.
+        LastSent::NotYet if known.as_ref().is_some_and(|batch| batch.block_number.is_some()) => known,
         // The program knows of none until it has sent one itself.
-        LastSent::NotServed => told(LAST_TX, Some(("stage", "success")))
+        LastSent::NotYet | LastSent::NotServed => told(LAST_TX, Some(("stage", "success")))
             .filter(|time| *time > 0.0)
             .map(|time| Batch { timestamp: Some(rfc3339(time as u64)), ..Default::default() })
-            .or(known.last_batch_submitted),
+            .or(known),
     };
     BatcherInfo {
         last_batch_submitted: last,

@@ -166,7 +166,8 @@ pub fn info(
             Some(Submitted { transaction_hash: last.transaction_hash.or(before.transaction_hash), ..last })
         }
         (Some(last), _) => Some(last),
-        (None, before) => before.or_else(|| by_metrics(component).filter(|_| has_blocks)),
+        (None, Some(before)) if before.timestamp.is_some() => Some(before),
+        (None, before) => by_metrics(component).filter(|_| has_blocks).or(before),
     };
     let due = |last: &Submitted| {
         Some(unix_seconds(last.timestamp.as_deref()?)? + spec.proposal.output_interval.as_millis() / 1000)

@@ -84,7 +84,10 @@ fn restart(release: Release) -> Result<()> {
         let label = format!("layer=\"l2\",type=\"{which}\"");
         value(&chain.scrape("op-node")?, "op_node_default_refs_number", &label).context("no head")
     };
-    chain.wait("first safe block", |chain| Ok(ensure!(head(chain, "l2_safe")? > 0.0, "nothing is safe")))?;
+    chain.wait("first safe block", |chain| {
+        ensure!(head(chain, "l2_safe")? > 0.0, "nothing is safe");
+        Ok(())
+    })?;
     let status = chain.restart("op-batcher")?;
     ensure!(status.success(), "{}: {status}", release.version());
     let unsafe_head = head(&chain, "l2_unsafe")?;

@@ -94,7 +94,7 @@ pub struct Sent {
 pub enum LastSent {
     /// This one.
     Known(Sent),
-    /// The L1 endpoint does not serve the question.
+    /// The L1 endpoint does not serve the questions.
     NotServed,
     /// There is none, or it is being asked for.
     NotYet,
@@ -107,10 +107,14 @@ impl LastSent {
             Finding::Answer(answer) => Sent::read(&answer),
             _ => None,
         };
-        match (sent, Finding::of(cx, SENT)) {
-            (Some(sent), _) => Self::Known(sent),
-            (None, Finding::Answer(answer)) if result(&answer, 0).is_err() => Self::NotServed,
-            (None, _) => Self::NotYet,
+        let is_refused = match Finding::of(cx, SENT) {
+            Finding::Answer(answer) => result(&answer, 0).is_err(),
+            _ => matches!(Finding::of(cx, ACCOUNT), Finding::Answer(answer) if Account::read(&answer).is_none()),
+        };
+        match sent {
+            Some(sent) => Self::Known(sent),
+            None if is_refused => Self::NotServed,
+            None => Self::NotYet,
         }
     }
 }
