@@ -20,6 +20,7 @@ pub fn args(spec: &BatcherSpec) -> Vec<String> {
         format!("--approx-compr-ratio={}", batching.approx_compr_ratio),
         format!("--data-availability-type={}", data_availability(spec.data_availability.kind)),
         format!("--max-pending-tx={}", throttling.max_pending_tx),
+        format!("--wait-node-sync={}", spec.wait_node_sync),
     ];
     if !throttling.enabled {
         // Throttling has no switch: a threshold of zero disables it.

@@ -5,7 +5,8 @@
 use opstack_sdk::answer::{Answer, Failure};
 use opstack_sdk::cluster::Context;
 use opstack_sdk::manifest::Manifest;
-use opstack_sdk::opstack::component::{Component, Obstacle, manifest, obstacle};
+use opstack_sdk::opstack::component::{Account, Component, Obstacle, manifest, obstacle};
+use opstack_sdk::opstack::roles::Role;
 use opstack_sdk::opstack::{BATCHER, NODE, signing};
 use opstack_sdk::{Object, Workload, register_workload};
 
@@ -13,10 +14,12 @@ mod args;
 mod resources;
 mod spec;
 mod status;
+mod throttling;
 
 use resources::{PROGRAM, Sequencer};
 use spec::BatcherSpec;
 use status::BatcherStatus;
+use throttling::Miner;
 
 /// The plugin.
 pub struct OpBatcher;
@@ -30,6 +33,7 @@ impl Workload for OpBatcher {
     fn manifest() -> Manifest {
         let mut manifest = manifest(&PROGRAM, env!("CARGO_PKG_VERSION"), BATCHER);
         manifest.reads.push(NODE.to_ref());
+        manifest.rpc_methods.push("rpc_modules");
         manifest
     }
 
@@ -38,24 +42,31 @@ impl Workload for OpBatcher {
         let component = Component::open(cx, &object.metadata, &PROGRAM, spec.common())?;
         let signing = component.signing()?;
         let sequencer = obstacle(Sequencer::find(&component, spec))?;
+        let miner = Miner::find(&component, spec);
+        let account = signing.as_ref().ok();
         let status = |phase| BatcherStatus {
             phase,
-            account: signing.as_ref().ok().and_then(signing::Signing::address),
-            batcher_info: status::info(&component),
+            account: account.and_then(signing::Signing::address),
+            balance: Account::of(cx).map(|account| account.ether()),
+            batcher_info: status::info(&component, &object.status),
         };
-        let mut answer = match (&signing, &sequencer) {
-            (Ok(signing), Ok(sequencer)) => {
-                let mut answer = Answer::new(status(component.phase("Deployment")));
-                component.render(&mut answer, signing, resources::work(spec, sequencer))?;
-                answer
-            }
-            (Err(nobody), _) => Obstacle::from(nobody).answer(status),
-            (_, Err(obstacle)) => obstacle.clone().answer(status),
+        let ready = signing.as_ref().map_err(Obstacle::from).and_then(|signing| {
+            let sequencer = sequencer.as_ref().map_err(Clone::clone)?;
+            miner.check()?;
+            Ok((signing, sequencer))
+        });
+        let mut answer = match ready {
+            Ok((signing, sequencer)) => component.answer(signing, status, resources::work(spec, sequencer))?,
+            Err(obstacle) => obstacle.answer(status),
         };
         let sequencer = sequencer.as_ref().ok();
         answer.conditions.extend(status::connections(&component, sequencer));
-        answer.condition(signing::condition(&signing)).condition(args::honoured(spec).condition());
+        answer.conditions.extend(component.conditions(&signing));
+        let address = account.and_then(signing::Signing::address);
+        answer.condition(component.network.roles().condition(Role::Batcher, address.as_deref()));
+        answer.condition(miner.condition()).condition(args::honoured(spec).condition());
         answer.probes.extend(status::probes(&component, sequencer));
+        answer.probes.extend(component.account_probes(account));
         Ok(answer)
     }
 }

@@ -13,10 +13,13 @@ pub static PROGRAM: Program = Program {
     name: "op-batcher",
     role: "batcher",
     prefix: "OP_BATCHER",
+    vital: ["op_batcher_default_up", "op_batcher_default_info"],
     image: "us-docker.pkg.dev/oplabs-tools-artifacts/images/op-batcher:v1.16.11",
     requests: ("100m", "256Mi"),
     limits: ("1000m", "2Gi"),
-    // Transactions in flight are waited for: ten confirmations of twelve seconds, and some more.
+    // On SIGTERM op-batcher sends nothing new and waits for the transactions in flight (ten confirmations of twelve
+    // seconds, and some more); what was not sent is loaded again from the safe head at the next start. Nothing is lost, and
+    // `admin_stopBatcher` before it would wait for the same.
     grace_seconds: 300,
 };
 

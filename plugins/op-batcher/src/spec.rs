@@ -38,6 +38,10 @@ component_spec! {
         /// What happens when L1 can't keep up.
         #[serde(default)]
         pub throttling: Throttling,
+        /// Whether to begin only when the sequencer's op-node has read L1 up to where it is at the start: what was posted
+        /// right before a restart is not posted again.
+        #[serde(default = "yes")]
+        pub wait_node_sync: bool,
         /// Transactions on L1.
         #[serde(default)]
         pub l1_transaction: L1Transaction<10>,
@@ -45,6 +49,10 @@ component_spec! {
         #[serde(default)]
         pub rpc: Rpc<8548>,
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// How blocks are put together.
@@ -126,7 +134,7 @@ pub enum DataAvailabilityType {
 #[serde(rename_all = "camelCase", default)]
 pub struct Throttling {
     /// Whether the sequencer is made to build smaller blocks. It needs the `miner` API of the execution client, which an
-    /// `OpNode` of the type sequencer serves.
+    /// `OpNode` of the type sequencer serves; without it op-batcher would end, so it is not started.
     pub enabled: bool,
     /// Transactions in flight; 0 for no limit.
     pub max_pending_tx: Int,

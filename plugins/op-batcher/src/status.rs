@@ -1,19 +1,20 @@
 //! What is known of a running batcher.
 
 use opstack_sdk::answer::{Condition, Probe};
-use opstack_sdk::opstack::component::Component;
-use opstack_sdk::opstack::observed::{Finding, metric, rpc_probe};
+use opstack_sdk::opstack::component::{Account, Component, LastSent, Sent};
+use opstack_sdk::opstack::observed::{metric, rpc_probe};
 use opstack_sdk::opstack::status::{L1_CONNECTED, L2_CONNECTED, Phase};
 use opstack_sdk::values::rfc3339;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::resources::Sequencer;
 
 const L1: &str = "l1";
-const L2: &str = "l2";
-const METRICS: &str = "metrics";
-/// `op-batcher/metrics/metrics.go`: Unix time of the last event by stage, and channels that wait.
+/// The probe of the sequencer's execution RPC.
+pub const L2: &str = "l2";
+/// `op-batcher/metrics/metrics.go`: Unix time of the last event by stage, and channels in memory.
 const LAST_TX: &str = "op_batcher_default_last_batcher_tx_unix";
 const QUEUE: &str = "op_batcher_default_channel_queue_length";
 
@@ -26,28 +27,33 @@ pub struct BatcherStatus {
     /// The account that posts the data. The chain's SystemConfig has to name it (`batcherHash`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// Ether of the account on L1. Absent while L1 does not answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub balance: Option<String>,
     /// What the batcher did.
     pub batcher_info: BatcherInfo,
 }
 
 /// What the batcher did.
-#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
 pub struct BatcherInfo {
-    /// The last transaction with data.
+    /// The last transaction with data that is known; it stays while nobody answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_batch_submitted: Option<Batch>,
-    /// Channels that are not on L1 yet.
+    /// Channels in the batcher's memory: being filled, on their way, or not derived by the sequencer yet. Absent while the
+    /// batcher does not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending_batches: Option<u64>,
-    /// Transactions with data since the beginning. Absent: the program counts since its start only.
+    /// Transactions that the account has on L1. Absent while L1 does not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_batches_submitted: Option<u64>,
 }
 
-/// A transaction with data. What the program's metrics don't tell is absent.
-#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+/// A transaction with data. What nobody tells is absent: block, hash and gas need an L1 endpoint that serves
+/// `eth_getTransactionBySenderAndNonce`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Batch {
     /// Block of L1.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,13 +61,16 @@ pub struct Batch {
     /// Hash of the transaction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transaction_hash: Option<String>,
-    /// When it was confirmed.
+    /// Time of its block; where nobody tells that, when the batcher saw it confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub timestamp: Option<String>,
-    /// What it cost.
+    /// Gas that it used, beside that of its blobs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gas_used: Option<u64>,
+    /// What it paid: for its gas and its blobs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fee_gwei: Option<u64>,
 }
 
 /// The questions to ask while the batcher runs.
@@ -69,9 +78,8 @@ pub fn probes(component: &Component<'_>, sequencer: Option<&Sequencer>) -> Vec<P
     let l1 = component.l1_target().map(|target| rpc_probe(L1, target, &[("eth_chainId", "[]")], &["/0"]));
     let l2 = sequencer
         .and_then(|sequencer| sequencer.eth.target.clone())
-        .map(|target| rpc_probe(L2, target, &[("eth_chainId", "[]")], &["/0"]));
-    let metrics = component.metrics_probe(METRICS, &[LAST_TX, QUEUE], &[&format!("/{LAST_TX}"), &format!("/{QUEUE}")]);
-    l1.into_iter().chain(l2).chain(metrics).collect()
+        .map(|target| rpc_probe(L2, target, &[("eth_chainId", "[]"), ("rpc_modules", "[]")], &["/0", "/1"]));
+    l1.into_iter().chain(l2).chain(component.metrics_probe(&[LAST_TX, QUEUE])).collect()
 }
 
 /// The conditions about L1 and L2.
@@ -87,14 +95,43 @@ pub fn connections(component: &Component<'_>, sequencer: Option<&Sequencer>) -> 
     ]
 }
 
-/// What the program's metrics tell.
-pub fn info(component: &Component<'_>) -> BatcherInfo {
-    let Finding::Answer(answer) = Finding::of(component.cx, METRICS) else { return BatcherInfo::default() };
-    let confirmed = metric(&answer, LAST_TX, Some(("stage", "success"))).filter(|time| *time > 0.0);
+/// What the program's metrics and L1 tell; `known` is the status of before.
+pub fn info(component: &Component<'_>, known: &Value) -> BatcherInfo {
+    let known: BatcherInfo = serde_json::from_value(known["batcherInfo"].clone()).unwrap_or_default();
+    let told = component.told();
+    let told = |name, label| told.as_ref().and_then(|answer| metric(answer, name, label));
+    let known = known.last_batch_submitted;
+    let last = match LastSent::of(component.cx) {
+        LastSent::Known(sent) if is_batch(&sent) => Some(Batch::from(sent)),
+        LastSent::Known(_) => known,
+        // What L1 told is about one transaction: it is kept whole until L1 tells of the next.
+        LastSent::NotYet if known.as_ref().is_some_and(|batch| batch.block_number.is_some()) => known,
+        // The program knows of none until it has sent one itself.
+        LastSent::NotYet | LastSent::NotServed => told(LAST_TX, Some(("stage", "success")))
+            .filter(|time| *time > 0.0)
+            .map(|time| Batch { timestamp: Some(rfc3339(time as u64)), ..Default::default() })
+            .or(known),
+    };
     BatcherInfo {
-        last_batch_submitted: confirmed
-            .map(|time| Batch { timestamp: Some(rfc3339(time as u64)), ..Default::default() }),
-        pending_batches: metric(&answer, QUEUE, None).map(|count| count as u64),
-        total_batches_submitted: None,
+        last_batch_submitted: last,
+        pending_batches: told(QUEUE, None).map(|count| count as u64),
+        total_batches_submitted: Account::of(component.cx).map(|account| account.transactions),
     }
+}
+
+impl From<Sent> for Batch {
+    fn from(sent: Sent) -> Self {
+        Self {
+            block_number: Some(sent.block),
+            transaction_hash: Some(sent.hash),
+            timestamp: sent.time.map(rfc3339),
+            gas_used: Some(sent.gas),
+            fee_gwei: Some(sent.fee_gwei),
+        }
+    }
+}
+
+/// Whether a transaction carries data: the batcher sends others to its own account, to replace what is stuck.
+fn is_batch(sent: &Sent) -> bool {
+    sent.succeeded && sent.to != sent.from
 }

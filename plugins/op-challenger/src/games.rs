@@ -51,6 +51,11 @@ impl Games {
         self.need_op_program() || self.need_kona()
     }
 
+    /// Whether some of them take moves of one account only.
+    pub fn need_role(&self) -> bool {
+        self.any(&[TraceType::Permissioned])
+    }
+
     /// Whether output roots are compared.
     pub fn need_rollup_rpc(&self) -> bool {
         !self.0.iter().all(|kind| [TraceType::SuperCannonKona, TraceType::Zk].contains(kind))

@@ -4,11 +4,12 @@
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::ConfigMap;
-use opstack_sdk::answer::{Answer, Failure};
+use opstack_sdk::answer::{Answer, Condition, Failure};
 use opstack_sdk::cluster::{Context, kind_of};
 use opstack_sdk::manifest::Manifest;
-use opstack_sdk::opstack::component::{Component, Obstacle, manifest, obstacle};
+use opstack_sdk::opstack::component::{Account, Component, Obstacle, manifest, obstacle};
 use opstack_sdk::opstack::network::Network;
+use opstack_sdk::opstack::roles::{ROLE, Role};
 use opstack_sdk::opstack::{CHALLENGER, NODE, signing};
 use opstack_sdk::values::Address;
 use opstack_sdk::{Object, Workload, register_workload};
@@ -47,13 +48,17 @@ impl Workload for OpChallenger {
         let spec = &object.spec;
         let games = Games::of(&spec.fault_proof);
         let component = Component::open(cx, &object.metadata, &PROGRAM, spec.common())?;
+        spec.fault_proof.cannon.check_paths()?;
         let signing = component.signing()?;
         let factory = factory(&component.network, spec);
         let endpoints = obstacle(Endpoints::find(&component, spec, &games))?;
+        let account = signing.as_ref().ok();
+        let address = account.and_then(signing::Signing::address);
         let status = |phase| ChallengerStatus {
             phase,
-            account: signing.as_ref().ok().and_then(signing::Signing::address),
-            challenger_info: status::info(&component),
+            account: address.clone(),
+            balance: Account::of(cx).map(|account| account.ether()),
+            challenger_info: status::info(&component, &object.status),
         };
         let ready = signing.as_ref().map_err(Obstacle::from).and_then(|signing| {
             games::check_prestate(&games, &spec.fault_proof.cannon)?;
@@ -65,23 +70,34 @@ impl Workload for OpChallenger {
         let mut answer = match (ready, chain) {
             (Ok((signing, endpoints)), Ok(chain)) => match check_factory(factory, &chain, &component.network) {
                 Err(obstacle) => obstacle.answer(status),
-                Ok(()) => {
-                    let mut answer = Answer::new(status(component.phase("StatefulSet")));
-                    let work = resources::work(&component, spec, &games, factory, endpoints, chain);
-                    component.render(&mut answer, signing, work)?;
-                    answer
-                }
+                Ok(()) => component.answer(
+                    signing,
+                    status,
+                    resources::work(&component, spec, &games, factory, endpoints, chain),
+                )?,
             },
             (Err(obstacle), _) | (_, Err(obstacle)) => obstacle.answer(status),
         };
         let endpoints = endpoints.as_ref().ok();
         answer.conditions.extend(status::connections(&component, factory, endpoints));
         let honoured = honour::honoured(spec, &games, has_files);
-        answer.condition(signing::condition(&signing)).condition(honoured.condition());
+        answer.conditions.extend(component.conditions(&signing));
+        answer.condition(role(&component.network, &games, address.as_deref()));
+        answer.condition(resources::source_condition(&component, spec, &games)).condition(honoured.condition());
         answer.probes.extend(status::probes(&component, factory, endpoints));
+        answer.probes.extend(component.account_probes(account));
         warn(&mut answer, spec, &games);
         Ok(answer)
     }
+}
+
+/// The condition about the account's role.
+fn role(network: &Network, games: &Games, account: Option<&str>) -> Condition {
+    if games.need_role() {
+        return network.roles().condition(Role::Challenger, account);
+    }
+    let message = format!("anybody may challenge in games of the type {}", games.names());
+    Condition::yes(ROLE, "RoleNotNeeded", message)
 }
 
 /// The spec's address before that of the network's status.

@@ -1,8 +1,8 @@
 //! What a challenger dials and reads beside L1, and the pod that does.
 
-use opstack_sdk::answer::Failure;
+use opstack_sdk::answer::{Condition, Failure};
 use opstack_sdk::kubernetes::{claim, mount, scratch_volume};
-use opstack_sdk::opstack::component::{Component, Program, Work};
+use opstack_sdk::opstack::component::{Component, Program, Wanted, Work};
 use opstack_sdk::opstack::endpoint::Endpoint;
 use opstack_sdk::opstack::mounted::MountedFile;
 use opstack_sdk::opstack::network::{ChainFile, GENESIS, L1_CHAIN_CONFIG, ROLLUP_CONFIG};
@@ -18,6 +18,7 @@ pub static PROGRAM: Program = Program {
     name: "op-challenger",
     role: "challenger",
     prefix: "OP_CHALLENGER",
+    vital: ["op_challenger_up", "op_challenger_info"],
     image: "us-docker.pkg.dev/oplabs-tools-artifacts/images/op-challenger:v1.9.4",
     requests: ("200m", "512Mi"),
     limits: ("2000m", "4Gi"),
@@ -83,6 +84,16 @@ impl Endpoints {
         .into_iter()
         .filter_map(|(name, upstream)| Some((name, upstream?)))
     }
+}
+
+/// Whether the node that the challenger believes keeps what it compares claims with: the states behind them, what was safe
+/// at a block of L1, and for a step of the machine the witness. Nobody knows that of a node that is given by URL.
+pub fn source_condition(component: &Component<'_>, spec: &ChallengerSpec, games: &Games) -> Condition {
+    let by_url = [spec.l2_eth_rpc.is_some(), spec.l2_eth_rpc_from.is_some()].contains(&true)
+        || [spec.rollup_rpc.is_some(), spec.rollup_rpc_from.is_some()].contains(&true);
+    let source = (!by_url).then(|| component.source(spec.sequencer_ref.as_ref())).flatten();
+    let wanted = Wanted { archive: true, safe_db: true, debug: games.need_prestate() };
+    component.source_condition(source.as_ref(), wanted)
 }
 
 /// What the program knows the chain by.

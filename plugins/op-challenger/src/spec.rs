@@ -1,5 +1,6 @@
 //! `.spec` of an `OpChallenger`: the fields of the specification with their defaults, and additions.
 
+use opstack_sdk::answer::{Failure, FieldError};
 use opstack_sdk::component_spec;
 use opstack_sdk::opstack::references::{FromSecret, Reference};
 use opstack_sdk::opstack::storage::Storage;
@@ -105,12 +106,12 @@ pub enum TraceType {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Cannon {
-    /// Path of cannon.
+    /// Absolute path of cannon.
     pub bin: String,
     /// Path of op-program, the server of the type cannon: an executable, not a URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
-    /// Path of kona-host, the server of the types with kona.
+    /// Absolute path of kona-host, the server of the types with kona.
     pub kona_server: String,
     /// Path of the absolute prestate's file; or its hash, under which `prestatesUrl` has to hold it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,11 +126,11 @@ pub struct Cannon {
     /// Where the network's genesis is mounted, for a chain that is not of the superchain registry.
     #[schemars(regex(pattern = "^/"))]
     pub l2_genesis_path: String,
-    /// Path of the chain configuration of an L1 that the programs do not know, where it is mounted by `podTemplate`
+    /// Absolute path of the chain configuration of an L1 that the programs do not know, where it is mounted by `podTemplate`
     /// rather than taken from the network's `l1ChainConfig`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub l1_genesis_path: Option<String>,
-    /// Path of the interop dependency set, for super-cannon-kona on a chain that is not of the superchain registry;
+    /// Absolute path of the interop dependency set, for super-cannon-kona on a chain that is not of the superchain registry;
     /// mount it by `podTemplate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub depset_config_path: Option<String>,
@@ -148,6 +149,32 @@ impl Default for Cannon {
             l1_genesis_path: None,
             depset_config_path: None,
         }
+    }
+}
+
+impl Cannon {
+    /// A relative path would lead somewhere else in every image: the directory in which the program is started is not
+    /// promised.
+    ///
+    /// # Errors
+    /// `invalid`, with each that is relative.
+    pub fn check_paths(&self) -> Result<(), Failure> {
+        let paths = [
+            ("bin", Some(&self.bin)),
+            ("konaServer", Some(&self.kona_server)),
+            ("rollupConfigPath", Some(&self.rollup_config_path)),
+            ("l2GenesisPath", Some(&self.l2_genesis_path)),
+            ("l1GenesisPath", self.l1_genesis_path.as_ref()),
+            ("depsetConfigPath", self.depset_config_path.as_ref()),
+        ];
+        let relative = paths.into_iter().filter_map(|(field, path)| {
+            let path = path.filter(|path| !path.starts_with('/'))?;
+            let message =
+                format!("{path:?} is no absolute path; write that of the file inside the container, from / on");
+            Some(FieldError::new(format!("spec.faultProof.cannon.{field}"), message))
+        });
+        let errors: Vec<_> = relative.collect();
+        if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
     }
 }
 

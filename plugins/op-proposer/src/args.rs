@@ -22,7 +22,7 @@ pub fn args(spec: &ProposerSpec, contract: &Contract) -> Vec<String> {
         ],
         Contract::Oracle(oracle) => vec![format!("--l2oo-address={oracle}")],
     };
-    args.push(format!("--poll-interval={poll_interval}"));
+    args.extend([format!("--poll-interval={poll_interval}"), format!("--wait-node-sync={}", spec.wait_node_sync)]);
     if *allow_non_finalized {
         args.push("--allow-non-finalized=true".into());
     }

@@ -5,12 +5,14 @@
 use opstack_sdk::answer::{Answer, Failure};
 use opstack_sdk::cluster::Context;
 use opstack_sdk::manifest::Manifest;
-use opstack_sdk::opstack::component::{Component, Obstacle, manifest, obstacle};
+use opstack_sdk::opstack::component::{Account, Component, Obstacle, manifest, obstacle};
 use opstack_sdk::opstack::{NODE, PROPOSER, signing};
 use opstack_sdk::{Object, Workload, register_workload};
 
 mod args;
+mod proposals;
 mod resources;
+mod role;
 mod spec;
 mod status;
 mod target;
@@ -32,7 +34,7 @@ impl Workload for OpProposer {
     fn manifest() -> Manifest {
         let mut manifest = manifest(&PROGRAM, env!("CARGO_PKG_VERSION"), PROPOSER);
         manifest.reads.push(NODE.to_ref());
-        manifest.rpc_methods.extend(["eth_getCode", "optimism_syncStatus"]);
+        manifest.rpc_methods.extend(["eth_getCode", "eth_call", "optimism_syncStatus"]);
         manifest
     }
 
@@ -43,24 +45,29 @@ impl Workload for OpProposer {
         let signing = component.signing()?;
         let contract = obstacle(Contract::find(&component.network, spec))?;
         let outputs = obstacle(Outputs::find(&component, spec))?;
+        let account = signing.as_ref().ok();
+        let address = account.and_then(signing::Signing::address);
         let status = |phase| ProposerStatus {
             phase,
-            account: signing.as_ref().ok().and_then(signing::Signing::address),
-            proposer_info: status::info(&component, outputs.as_ref().ok()),
+            account: address.clone(),
+            balance: Account::of(cx).map(|account| account.ether()),
+            proposer_info: status::info(&component, spec, address.as_deref(), contract.as_ref().ok(), &object.status),
         };
         let mut answer = match (&signing, &contract, &outputs) {
             (Ok(signing), Ok(contract), Ok(outputs)) => {
-                let mut answer = Answer::new(status(component.phase("Deployment")));
-                component.render(&mut answer, signing, resources::work(spec, outputs, contract))?;
-                answer
+                component.answer(signing, status, resources::work(spec, outputs, contract))?
             }
             (Err(nobody), ..) => Obstacle::from(nobody).answer(status),
             (_, Err(obstacle), _) | (_, _, Err(obstacle)) => obstacle.clone().answer(status),
         };
         let (contract, outputs) = (contract.as_ref().ok(), outputs.as_ref().ok());
         answer.conditions.extend(status::connections(&component, spec, contract, outputs));
-        answer.condition(signing::condition(&signing)).condition(args::honoured(spec, contract).condition());
-        answer.probes.extend(status::probes(&component, contract, outputs));
+        answer.conditions.extend(component.conditions(&signing));
+        answer.condition(role::condition(&component, spec, contract, address.as_deref()));
+        answer.condition(resources::source_condition(&component, spec, outputs));
+        answer.condition(args::honoured(spec, contract).condition());
+        answer.probes.extend(status::probes(&component, spec, contract, outputs));
+        answer.probes.extend(component.account_probes(account));
         Ok(answer)
     }
 }

@@ -1,7 +1,7 @@
 //! What a proposer dials beside L1, and the pod that does.
 
-use opstack_sdk::answer::Failure;
-use opstack_sdk::opstack::component::{Component, Program, Work};
+use opstack_sdk::answer::{Condition, Failure};
+use opstack_sdk::opstack::component::{Component, Program, Wanted, Work};
 use opstack_sdk::opstack::endpoint::Endpoint;
 use opstack_sdk::opstack::node::Upstream;
 
@@ -14,6 +14,7 @@ pub static PROGRAM: Program = Program {
     name: "op-proposer",
     role: "proposer",
     prefix: "OP_PROPOSER",
+    vital: ["op_proposer_default_up", "op_proposer_default_info"],
     image: "us-docker.pkg.dev/oplabs-tools-artifacts/images/op-proposer:v1.16.3",
     requests: ("100m", "256Mi"),
     limits: ("500m", "1Gi"),
@@ -52,6 +53,16 @@ impl Outputs {
         let field = if super_roots { "spec.superRootRpcs" } else { "spec.rollupRpc" };
         Ok(Self { upstream: l2.rollup_rpc(explicit.or(rollup), field)?, super_roots })
     }
+}
+
+/// Whether the node that outputs come from keeps what they are made of: the states behind them, and for super roots
+/// what was safe at a block of L1. Nobody knows that of a node that is given by URL.
+pub fn source_condition(component: &Component<'_>, spec: &ProposerSpec, outputs: Option<&Outputs>) -> Condition {
+    let super_roots = takes_super_roots(spec);
+    let by_url =
+        spec.rollup_rpc.is_some() || spec.rollup_rpc_from.is_some() || super_roots && !spec.super_root_rpcs.is_empty();
+    let source = outputs.filter(|_| !by_url).and_then(|_| component.source(spec.sequencer_ref.as_ref()));
+    component.source_condition(source.as_ref(), Wanted { archive: true, safe_db: super_roots, debug: false })
 }
 
 /// What op-proposer adds to its pod.

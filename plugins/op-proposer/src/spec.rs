@@ -35,6 +35,9 @@ component_spec! {
         /// Dispute games of a chain with fault proofs.
         #[serde(default)]
         pub dispute_game: DisputeGame,
+        /// Whether to begin only when the source's op-node has read L1 up to where it is at the start.
+        #[serde(default = "yes")]
+        pub wait_node_sync: bool,
         /// Transactions on L1.
         #[serde(default)]
         pub l1_transaction: L1Transaction<5>,
@@ -42,6 +45,10 @@ component_spec! {
         #[serde(default)]
         pub rpc: Rpc<8560>,
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// When and what is proposed.

@@ -1,20 +1,21 @@
 //! What is known of a running proposer.
 
 use opstack_sdk::answer::{Condition, Probe};
-use opstack_sdk::opstack::component::Component;
+use opstack_sdk::opstack::component::{Account, Component};
 use opstack_sdk::opstack::observed::{Finding, has_code, metric, result, rpc_probe};
 use opstack_sdk::opstack::status::{L1_CONNECTED, L2_CONNECTED, Phase};
+use opstack_sdk::values::{rfc3339, unix_seconds};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::resources::Outputs;
+use crate::proposals;
+use crate::resources::{Outputs, takes_super_roots};
 use crate::spec::ProposerSpec;
 use crate::target::Contract;
 
 const L1: &str = "l1";
 const L2: &str = "l2";
-const METRICS: &str = "metrics";
 /// `op-proposer/metrics/metrics.go`: block (or timestamp, for super roots) of the last proposal.
 const PROPOSED: &str = "op_proposer_default_proposed_sequence_number";
 
@@ -27,57 +28,81 @@ pub struct ProposerStatus {
     /// The account that proposes. Permissioned games take only the one that the chain names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// Ether of the account on L1. Absent while L1 does not answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub balance: Option<String>,
     /// What the proposer did.
     pub proposer_info: ProposerInfo,
 }
 
 /// What the proposer did.
-#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
 pub struct ProposerInfo {
-    /// The last proposal.
+    /// The account's last game of this type in the DisputeGameFactory, if it is among the newest ones; it stays while
+    /// nobody answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_proposal_submitted: Option<Submitted>,
-    /// Proposals since the beginning. Absent: the program does not count them.
+    /// Transactions that the account has on L1. Absent while L1 does not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_proposals_submitted: Option<u64>,
-    /// When the next proposal is due. Absent: it depends on the time of the last one on L1.
+    /// When the next proposal is due: `proposal.outputInterval` after the last game. Absent for an L2OutputOracle, whose
+    /// contract counts blocks of the L2.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub next_proposal_due: Option<String>,
 }
 
-/// A proposal. What the program's metrics don't tell is absent.
-#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+/// A proposal. What nobody tells is absent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Submitted {
     /// The root that was proposed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_root: Option<String>,
-    /// Block of the L2.
+    /// Block of the L2. Absent for a super root, which is of a point in time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub l2_block_number: Option<u64>,
-    /// Hash of the transaction.
+    /// Hash of the transaction. It needs an L1 endpoint that serves `eth_getTransactionBySenderAndNonce`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transaction_hash: Option<String>,
-    /// When it was confirmed.
+    /// When the game was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub timestamp: Option<String>,
 }
 
 /// The questions to ask while the proposer runs.
-pub fn probes(component: &Component<'_>, contract: Option<&Contract>, outputs: Option<&Outputs>) -> Vec<Probe> {
+pub fn probes(
+    component: &Component<'_>,
+    spec: &ProposerSpec,
+    contract: Option<&Contract>,
+    outputs: Option<&Outputs>,
+) -> Vec<Probe> {
     let l1 = component.l1_target().zip(contract).map(|(target, contract)| {
         let code = format!("[\"{}\",\"latest\"]", contract.address());
-        rpc_probe(L1, target, &[("eth_chainId", "[]"), ("eth_getCode", &code)], &["/0", "/1"])
+        let count = contract.factory().map(proposals::count);
+        let mut calls = vec![("eth_chainId", "[]"), ("eth_getCode", code.as_str())];
+        calls.extend(count.as_deref().map(|count| ("eth_call", count)));
+        rpc_probe(L1, target, &calls, &["/0", "/1", "/2"])
     });
+    let game_type = spec.dispute_game.game_type.get();
+    let games = contract
+        .and_then(Contract::factory)
+        .map(|factory| proposals::probes(component, factory, game_type, games(component)))
+        .unwrap_or_default();
     let l2 = outputs.and_then(|outputs| outputs.upstream.target.clone()).map(|target| {
         let finalized = "/0/result/finalized_l2/number";
         rpc_probe(L2, target, &[("optimism_syncStatus", "[]")], &["/0/error", finalized])
     });
-    let metrics = component.metrics_probe(METRICS, &[PROPOSED], &[&format!("/{PROPOSED}")]);
-    l1.into_iter().chain(l2).chain(metrics).collect()
+    l1.into_iter().chain(l2).chain(component.metrics_probe(&[PROPOSED])).chain(games).collect()
+}
+
+/// How many games the factory has.
+fn games(component: &Component<'_>) -> Option<u64> {
+    let Finding::Answer(answer) = Finding::of(component.cx, L1) else { return None };
+    let count = result(&answer, 2).ok()?.as_str()?.strip_prefix("0x")?;
+    u64::from_str_radix(count, 16).ok()
 }
 
 /// The conditions about L1 and L2.
@@ -124,15 +149,38 @@ fn on_l2(answer: &Value, allow_non_finalized: bool) -> Condition {
     }
 }
 
-/// What the program's metrics tell.
-pub fn info(component: &Component<'_>, outputs: Option<&Outputs>) -> ProposerInfo {
-    let Finding::Answer(answer) = Finding::of(component.cx, METRICS) else { return ProposerInfo::default() };
-    // A super root is proposed for a point in time, which is no block.
-    let blocks = outputs.is_some_and(|outputs| !outputs.super_roots);
-    let proposed = metric(&answer, PROPOSED, None).filter(|number| blocks && *number > 0.0);
+/// What L1 and the program's metrics tell; `known` is the status of before.
+pub fn info(
+    component: &Component<'_>,
+    spec: &ProposerSpec,
+    account: Option<&str>,
+    contract: Option<&Contract>,
+    known: &Value,
+) -> ProposerInfo {
+    let known: ProposerInfo = serde_json::from_value(known["proposerInfo"].clone()).unwrap_or_default();
+    let has_blocks = !takes_super_roots(spec);
+    let on_l1 = account.and_then(|account| proposals::last(component, account, has_blocks));
+    let last = match (on_l1, known.last_proposal_submitted) {
+        // Its transaction was the account's last one when it was seen first.
+        (Some(last), Some(before)) if last.output_root == before.output_root => {
+            Some(Submitted { transaction_hash: last.transaction_hash.or(before.transaction_hash), ..last })
+        }
+        (Some(last), _) => Some(last),
+        (None, Some(before)) if before.timestamp.is_some() => Some(before),
+        (None, before) => by_metrics(component).filter(|_| has_blocks).or(before),
+    };
+    let due = |last: &Submitted| {
+        Some(unix_seconds(last.timestamp.as_deref()?)? + spec.proposal.output_interval.as_millis() / 1000)
+    };
     ProposerInfo {
-        last_proposal_submitted: proposed
-            .map(|number| Submitted { l2_block_number: Some(number as u64), ..Default::default() }),
-        ..Default::default()
+        next_proposal_due: contract.and_then(Contract::factory).and(last.as_ref().and_then(due)).map(rfc3339),
+        last_proposal_submitted: last,
+        total_proposals_submitted: Account::of(component.cx).map(|account| account.transactions),
     }
+}
+
+/// The program knows the block alone, and of its own proposals only.
+fn by_metrics(component: &Component<'_>) -> Option<Submitted> {
+    let number = metric(&component.told()?, PROPOSED, None).filter(|number| *number > 0.0)?;
+    Some(Submitted { l2_block_number: Some(number as u64), ..Default::default() })
 }

@@ -36,6 +36,14 @@ impl Contract {
         }
     }
 
+    /// The address of a factory.
+    pub fn factory(&self) -> Option<&Address> {
+        match self {
+            Self::Factory(address) => Some(address),
+            Self::Oracle(_) => None,
+        }
+    }
+
     /// Its address.
     pub fn address(&self) -> &Address {
         match self {

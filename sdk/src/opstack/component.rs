@@ -23,14 +23,21 @@ use crate::kubernetes::{App, Component as Labels, check_name};
 use crate::manifest::{Column, Kind, Manifest};
 use crate::object::Metadata;
 
+mod account;
+mod credentials;
 mod observe;
 mod obstacle;
 mod pod;
 mod render;
+mod rivals;
+mod source;
 mod spec;
 
+pub use account::{Account, LastSent, Sent};
+pub use observe::METRICS;
 pub use obstacle::{Obstacle, obstacle};
 pub use render::{RpcServer, Work};
+pub use source::{Source, Wanted};
 pub use spec::Common;
 
 /// The program of a kind.
@@ -42,6 +49,8 @@ pub struct Program {
     pub role: &'static str,
     /// Prefix of its environment variables: `OP_BATCHER`.
     pub prefix: &'static str,
+    /// Metrics that tell whether it has started, and its version: `op_batcher_default_up`, `op_batcher_default_info`.
+    pub vital: [&'static str; 2],
     /// Image where the spec names none.
     pub image: &'static str,
     /// Documented requests: (CPU, memory).
@@ -65,14 +74,14 @@ pub fn manifest(program: &Program, version: &'static str, kind: Kind) -> Manifes
             "has(self.privateKey) != has(self.signer)",
             "exactly one of privateKey and signer is needed: who signs the transactions on L1?",
         )],
-        reads: vec![NETWORK.to_ref(), kind_of::<Secret>()],
+        reads: vec![NETWORK.to_ref(), kind_of::<Secret>(), kind_of::<ServiceAccount>()],
         owns: vec![
             kind_of::<ServiceAccount>(),
             kind_of::<Service>(),
             kind_of::<NetworkPolicy>(),
             kind_of::<Deployment>(),
         ],
-        rpc_methods: vec!["eth_chainId"],
+        rpc_methods: ["eth_chainId"].into_iter().chain(account::METHODS).collect(),
         phases: Some((PENDING, ERROR)),
         ..Manifest::new(program.name, version, kind)
     }
@@ -160,8 +169,12 @@ impl<'a> Component<'a> {
         self.common.replicas == 0
     }
 
-    /// The phase, from how the workload is doing.
-    pub fn phase(&self, workload: &str) -> Phase {
-        Phase::of_workload(self.cx, workload, &self.metadata.name, self.common.replicas)
+    /// The phase, from how the workload is doing and what the program says: a pod that is ready runs a program that
+    /// answers.
+    fn phase(&self, workload: &str) -> Phase {
+        match Phase::of_workload(self.cx, workload, &self.metadata.name, self.common.replicas) {
+            Phase::Running => self.phase_of_program(),
+            phase => phase,
+        }
     }
 }

@@ -5,8 +5,14 @@ use serde_json::Value;
 use super::Component;
 use crate::answer::{Condition, Probe, Question, ServiceTarget, Target};
 use crate::opstack::node::Upstream;
-use crate::opstack::observed::{self, Finding};
-use crate::opstack::status::{L1_CONNECTED, L2_CONNECTED};
+use crate::opstack::observed::{self, Finding, metric};
+use crate::opstack::signing::{self, NoSigner, Signing};
+use crate::opstack::status::{L1_CONNECTED, L2_CONNECTED, Phase};
+
+/// The probe of the program's own metrics.
+pub const METRICS: &str = "metrics";
+/// Condition: the program answers.
+const RESPONDING: &str = "Responding";
 
 impl Component<'_> {
     /// Where the host's prober finds L1.
@@ -14,19 +20,76 @@ impl Component<'_> {
         self.l1.target(self.namespace())
     }
 
-    /// A question for the program's own metrics, while it runs and serves them.
-    pub fn metrics_probe(&self, id: &str, names: &[&str], wake_on: &[&str]) -> Option<Probe> {
-        let asked = self.metrics.reachable() && !self.stopped();
-        asked.then(|| {
+    /// Whether the program can be asked for its metrics.
+    fn tells_metrics(&self) -> bool {
+        self.metrics.reachable() && !self.stopped()
+    }
+
+    /// A question for the program's own metrics, while it runs and serves them: `names`, and whether it lives.
+    pub fn metrics_probe(&self, names: &[&str]) -> Option<Probe> {
+        self.tells_metrics().then(|| {
             let target = Target::Service(ServiceTarget {
                 namespace: self.namespace().into(),
                 name: self.metadata.name.clone(),
                 port: self.metrics.port,
                 path: self.metrics.path.clone(),
             });
-            let question = Question::Metrics(names.iter().map(ToString::to_string).collect());
-            observed::probe(id, target, question, wake_on)
+            let names: Vec<String> = self.program.vital.iter().chain(names).map(ToString::to_string).collect();
+            let wake_on: Vec<_> = names.iter().map(|name| format!("/{name}")).collect();
+            let wake_on: Vec<_> = wake_on.iter().map(String::as_str).collect();
+            observed::probe(METRICS, target, Question::Metrics(names), &wake_on)
         })
+    }
+
+    /// What the program's metrics say now; nothing where the last answer is old.
+    pub fn told(&self) -> Option<Value> {
+        match Finding::of(self.cx, METRICS) {
+            Finding::Answer(answer) => Some(answer),
+            _ => None,
+        }
+    }
+
+    fn has_started(&self, answer: &Value) -> bool {
+        let [up, _] = self.program.vital;
+        metric(answer, up, None) == Some(1.0)
+    }
+
+    /// The phase of a program whose pod is ready. One that serves no metrics can't be asked.
+    pub(super) fn phase_of_program(&self) -> Phase {
+        match Finding::seek(self.cx, METRICS, self.tells_metrics()) {
+            Finding::NotObservable => Phase::Running,
+            Finding::Answer(answer) if self.has_started(&answer) => Phase::Running,
+            Finding::Answer(_) | Finding::NotAsked | Finding::Stale => Phase::Pending,
+            Finding::Failed(_) => Phase::Error,
+        }
+    }
+
+    /// The condition `Responding`: what is told of the program's work is as old as its last answer.
+    fn responding(&self) -> Condition {
+        let name = self.program.name;
+        if self.stopped() {
+            return Condition::no(RESPONDING, "Stopped", format!("{name} is stopped: spec.replicas is 0"));
+        }
+        let finding = Finding::seek(self.cx, METRICS, self.tells_metrics());
+        if finding == Finding::NotObservable {
+            let message = format!("the metrics of {name} can't be asked for; enable spec.metrics");
+            return Condition::unknown(RESPONDING, "NotObservable", message);
+        }
+        finding.condition(RESPONDING, name, |answer| {
+            let [_, info] = self.program.vital;
+            let version = answer[info][0]["labels"]["version"].as_str().unwrap_or("of an unknown version");
+            if self.has_started(answer) {
+                Condition::yes(RESPONDING, "Started", format!("{name} {version} has started"))
+            } else {
+                Condition::no(RESPONDING, "Starting", format!("{name} {version} answers, and is still starting"))
+            }
+        })
+    }
+
+    /// The conditions about the program itself, who signs, and the account.
+    pub fn conditions(&self, signing: &Result<Signing, NoSigner>) -> [Condition; 3] {
+        let account = self.account_condition(signing.as_ref().ok());
+        [self.responding(), signing::condition(signing), account]
     }
 
     /// The condition of L1, which was asked for `eth_chainId` first.

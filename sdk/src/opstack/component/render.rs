@@ -4,15 +4,16 @@ use k8s_openapi::api::core::v1::{
     ConfigMap, Container, EnvVar, PersistentVolumeClaim, PodTemplateSpec, Volume, VolumeMount,
 };
 
-use super::Component;
-use crate::answer::{Answer, Failure};
+use super::{Component, credentials};
+use crate::answer::{Answer, Condition, Failure};
 use crate::kubernetes::{
     Hash, Sources, check_claims, deployment, headless_service, ingress_rule, network_policy, pods_labelled, port,
-    service, service_account, stateful_set,
+    service, stateful_set,
 };
 use crate::opstack::mounted::MountedFile;
 use crate::opstack::overrides;
 use crate::opstack::signing::Signing;
+use crate::opstack::status::{Phase, READY};
 
 /// The RPC server of a program, if it has one.
 #[derive(Clone, Copy, Debug)]
@@ -59,11 +60,33 @@ impl Work {
 }
 
 impl Component<'_> {
-    /// Adds the workload and what belongs to it.
+    /// The answer with the workload and what belongs to it; without a pod while somebody else signs for the account.
     ///
     /// # Errors
     /// `invalid` for contradictions in the spec.
-    pub fn render<S>(&self, answer: &mut Answer<S>, signing: &Signing, work: Work) -> Result<(), Failure> {
+    pub fn answer<S>(
+        &self,
+        signing: &Signing,
+        status: impl FnOnce(Phase) -> S,
+        work: Work,
+    ) -> Result<Answer<S>, Failure> {
+        let workload = if work.claims.is_empty() { "Deployment" } else { "StatefulSet" };
+        match self.check_rivals(signing) {
+            Ok(()) => {
+                let mut answer = Answer::new(status(self.phase(workload)));
+                self.render(&mut answer, signing, work, self.common.replicas)?;
+                Ok(answer)
+            }
+            Err(rival) => {
+                let mut answer = Answer::new(status(rival.phase));
+                self.render(&mut answer, signing, work, 0)?;
+                answer.condition(Condition::no(READY, rival.reason, rival.message));
+                Ok(answer)
+            }
+        }
+    }
+
+    fn render<S>(&self, answer: &mut Answer<S>, signing: &Signing, work: Work, pods: i32) -> Result<(), Failure> {
         self.check_ports(work.rpc)?;
         let probed = self.probed_port(work.rpc).is_some();
         let rpc = work.rpc.filter(|rpc| rpc.reachable);
@@ -72,14 +95,19 @@ impl Component<'_> {
         for config_map in &work.config_maps {
             answer.child(config_map);
         }
+        let mut urls = work.env.clone();
+        urls.push(self.l1.env(&format!("{}_L1_ETH_RPC", self.program.prefix)));
+        if let Some(warning) = credentials::warning(&urls) {
+            answer.events.push(warning);
+        }
         let template = self.template(signing, work)?;
-        answer.child(&service_account(&self.app));
+        answer.child(&self.service_account(signing));
         self.render_services(answer, rpc);
         if claims.is_empty() {
-            answer.child(&deployment(&self.app, self.common.replicas, template));
+            answer.child(&deployment(&self.app, pods, template));
         } else {
             answer.child(&headless_service(&self.app, vec![]));
-            answer.child(&stateful_set(&self.app, self.common.replicas, template, claims));
+            answer.child(&stateful_set(&self.app, pods, template, claims));
         }
         if !probed && !self.stopped() {
             answer.warn("NotProbed", format!(

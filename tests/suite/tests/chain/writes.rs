@@ -43,12 +43,12 @@ fn the_finalizer_of_each_kind_comes_before_its_first_child() {
         }),
     ));
     let finalizer = |object: &Value| object["metadata"]["finalizers"].clone();
-    for (kind, resource, mut spec) in kinds() {
+    for (index, (kind, resource, mut spec)) in kinds().into_iter().enumerate() {
         let namespace = format!("first-{resource}");
         site.namespace(&namespace);
         site.create(&json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "signer", "namespace": namespace},
-            "stringData": {"key": format!("{:064x}", 7)},
+            "stringData": {"key": format!("{:064x}", 70 + index)},
         }));
         spec["optimismNetworkRef"] = json!({"name": "net", "namespace": "first-net"});
         let object = ours(kind, &namespace, "x", &spec);

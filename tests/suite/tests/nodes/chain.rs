@@ -45,11 +45,12 @@ pub fn replica(namespace: &str, name: &str, pods: u32) -> Value {
     object("OpNode", namespace, name, spec)
 }
 
-/// A batcher, a proposer or a challenger of the sequencer `seq`, with what only it needs.
+/// A batcher, a proposer or a challenger of the sequencer `seq`, with what only it needs. It is called after what it is, for it
+/// has a key of that name.
 pub fn component(kind: &str, namespace: &str, name: &str, own: &Value) -> Value {
     let mut spec = json!({
         "optimismNetworkRef": {"name": "net"}, "sequencerRef": {"name": "seq"},
-        "privateKey": {"secretRef": {"name": "signer", "key": "key"}},
+        "privateKey": {"secretRef": {"name": "signer", "key": name}},
     });
     for (field, value) in own.as_object().into_iter().flatten() {
         spec[field] = value.clone();
@@ -57,11 +58,16 @@ pub fn component(kind: &str, namespace: &str, name: &str, own: &Value) -> Value 
     object(kind, namespace, name, spec)
 }
 
-/// A namespace with a key to sign with.
+/// A namespace with keys to sign with.
 pub fn namespace(site: &Site, name: &str) {
     site.namespace(name);
     site.create(&json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "signer", "namespace": name},
-        "stringData": {"key": format!("{:064x}", 1)},
+        "stringData": {
+            "key": format!("{:064x}", 1),
+            "batcher": format!("{:064x}", 2),
+            "proposer": format!("{:064x}", 3),
+            "challenger": format!("{:064x}", 4),
+        },
     }));
 }
