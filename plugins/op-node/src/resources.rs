@@ -59,7 +59,9 @@ pub fn render<S>(node: &Node<'_>, answer: &mut Answer<S>) -> Result<(), Failure>
 
 fn workload(node: &Node<'_>) -> Result<StatefulSet, Failure> {
     let hash = node.restart_on.iter().map(String::as_str).chain(node.fragment.files.values().map(String::as_str));
-    let template = pod_template(&node.app, pod::spec(node), Hash::of(hash));
+    let mut template = pod_template(&node.app, pod::spec(node), Hash::of(hash));
+    let labels = template.metadata.get_or_insert_default().labels.get_or_insert_default();
+    labels.extend(crate::labels::initial(node));
     let template = with_pod_template(template, &node.spec().pod_template)?;
     let claims = pod::claims(node);
     check_claims(&claims)?;

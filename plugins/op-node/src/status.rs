@@ -13,9 +13,6 @@ use crate::settle::Node;
 use crate::siblings::{pod_host, told_peer_id};
 use crate::wiring::SequencerMode;
 
-/// A node whose newest block is older than this is behind.
-const FRESH_SECONDS: u64 = 60;
-
 /// `.status` without conditions.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -257,11 +254,11 @@ fn syncing(best: Option<&Findings>) -> Condition {
             format!("the execution client has block {current} of {highest}"),
         );
     }
-    let age = (found.measured_at / 1000).saturating_sub(head.time);
+    let age = found.age().unwrap_or_default();
     if head.number == 0 {
         return Condition::yes(NAME, "AtGenesis", "the node has no block beyond the genesis");
     }
-    if age > FRESH_SECONDS {
+    if !found.is_at_head() {
         return Condition::yes(NAME, "HeadIsOld", format!("block {} was {age} s old when it was seen", head.number));
     }
     Condition::no(NAME, "FullySynced", format!("Node is fully synced with L1: block {} was {age} s old", head.number))

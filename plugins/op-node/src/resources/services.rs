@@ -7,6 +7,7 @@ use opstack_sdk::kubernetes::{headless_service, port, service, udp_port};
 use std::collections::BTreeMap;
 
 use crate::checks::{Listener, listeners};
+use crate::labels;
 use crate::settle::Node;
 use crate::spec::ServiceType;
 
@@ -28,7 +29,13 @@ pub fn render<S>(node: &Node<'_>, answer: &mut Answer<S>) {
     let ports = main_ports(node, &all);
     // A Service without ports is refused by the API server.
     if !ports.is_empty() {
-        answer.child(&exposed(service(&node.app, ports), spec.kind, &spec.annotations));
+        let mut main = service(&node.app, ports);
+        if labels::selects_synced(node)
+            && let Some(selector) = main.spec.as_mut().and_then(|spec| spec.selector.as_mut())
+        {
+            selector.insert(labels::SYNCED.into(), true.to_string());
+        }
+        answer.child(&exposed(main, spec.kind, &spec.annotations));
     }
     answer.child(&headless_service(&node.app, all.iter().map(|listener| port(listener.name, listener.port)).collect()));
     let peers: Vec<_> = all.iter().filter(|listener| listener.udp).flat_map(both_protocols).collect();

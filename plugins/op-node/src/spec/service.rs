@@ -15,6 +15,10 @@ pub struct ServiceSpec {
     pub kind: ServiceType,
     /// Annotations of the Service, for load balancers.
     pub annotations: BTreeMap<String, String>,
+    /// Whether it leads to pods at the chain's head only, by their label `optimism.io/synced`. Where absent: for a replica; a
+    /// sequencer must be reached before there is a head.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only_synced: Option<bool>,
     /// Its ports. Where absent: `geth-http`, `geth-ws`, `geth-p2p`, `node-rpc` and `node-p2p`, as far as the node
     /// listens on them.
     #[serde(skip_serializing_if = "Option::is_none")]
