@@ -56,9 +56,11 @@ pub fn note(node: &mut Node<'_>) {
         );
     }
     if spec.is_sequencer() {
-        for (path, given) in
-            [("spec.sequencerRef", spec.sequencer_ref.is_some()), ("spec.sequencerUrl", spec.sequencer_url.is_some())]
-        {
+        for (path, given) in [
+            ("spec.sequencerRef", spec.sequencer_ref.is_some()),
+            ("spec.sequencerUrl", spec.sequencer_url.is_some()),
+            ("spec.sequencerUrlFrom", spec.sequencer_url_from.is_some()),
+        ] {
             if given {
                 honoured.refuse(path, "only a replica sends its transactions elsewhere; a sequencer that did so would send them to itself");
             }

@@ -87,9 +87,8 @@ fn labels(node: &Node<'_>, live: &Live, found: &[Findings]) -> BTreeMap<String, 
 fn asked(node: &Node<'_>, live: &Live) -> bool {
     let born = live.metadata.creation_timestamp.as_deref().unwrap_or_default();
     let mut observations = node.cx.observations.iter().filter(|observation| observation.pod == live.metadata.name);
-    observations.any(|observation| {
-        observation.probe == CONSENSUS && rfc3339(observation.measured_at / 1000).as_str() > born
-    })
+    observations
+        .any(|observation| observation.probe == CONSENSUS && rfc3339(observation.measured_at / 1000).as_str() > born)
 }
 
 fn is_synced(node: &Node<'_>, found: &Findings) -> bool {

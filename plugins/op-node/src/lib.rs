@@ -10,6 +10,7 @@ pub mod compat;
 pub mod honour;
 pub mod keys;
 pub mod labels;
+pub mod peering;
 pub mod probes;
 pub mod resources;
 pub mod settle;

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::keys::pod_name;
+use crate::peering::Replica;
 use crate::probes::Findings;
 use crate::resources::service_names;
 use crate::settle::Node;
@@ -33,6 +34,9 @@ pub struct OpNodeStatus {
     /// Identities of the pods on op-node's network.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<Peer>,
+    /// Of a sequencer: the oldest replicas of its network, for the others to dial.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replicas: Vec<Replica>,
 }
 
 /// A node in one word.
@@ -136,6 +140,7 @@ pub fn status(node: &Node<'_>, found: &[Findings]) -> OpNodeStatus {
         },
         services: Some(Services { main, headless, p2p }),
         peers: peers(node, found),
+        replicas: node.wiring.replicas.clone(),
     }
 }
 

@@ -6,6 +6,7 @@ use opstack_sdk::k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use opstack_sdk::kubernetes::{headless_service, port, service, udp_port};
 use std::collections::BTreeMap;
 
+use crate::args::p2p_node_port;
 use crate::checks::{Listener, listeners};
 use crate::labels;
 use crate::settle::Node;
@@ -40,7 +41,7 @@ pub fn render<S>(node: &Node<'_>, answer: &mut Answer<S>) {
     answer.child(&headless_service(&node.app, all.iter().map(|listener| port(listener.name, listener.port)).collect()));
     let peers: Vec<_> = all.iter().filter(|listener| listener.udp).flat_map(both_protocols).collect();
     if !peers.is_empty() {
-        let mut p2p = headless_service(&node.app, peers);
+        let mut p2p = headless_service(&node.app, with_node_port(node, peers));
         p2p.metadata = node.app.metadata_with("p2p");
         if let Some(spec) = &mut p2p.spec {
             // Peers dial a node that is not ready, too, and an address that stays.
@@ -56,6 +57,15 @@ fn reachable(node: &Node<'_>) -> Vec<Listener> {
 
 fn both_protocols(listener: &Listener) -> [ServicePort; 2] {
     [port(listener.name, listener.port), udp_port(&format!("{}-udp", listener.name), listener.port)]
+}
+
+/// What is advertised holds for TCP and UDP, so both have one number.
+fn with_node_port(node: &Node<'_>, mut ports: Vec<ServicePort>) -> Vec<ServicePort> {
+    let number = p2p_node_port(node.spec()).map(i32::from);
+    for port in ports.iter_mut().filter(|port| port.name.as_ref().is_some_and(|name| name.starts_with("node-p2p"))) {
+        port.node_port = number;
+    }
+    ports
 }
 
 fn main_ports(node: &Node<'_>, all: &[Listener]) -> Vec<ServicePort> {
