@@ -216,7 +216,6 @@ fn value_of(variable: &EnvVar, workload: &str, namespace: &str, objects: &[Value
         let text = objects.iter().find(named).and_then(|object| object["data"][&key.key].as_str());
         return match text {
             Some(text) => Ok(text.into()),
-            None if key.optional == Some(true) => Ok(String::new()),
             None => bail!("key {} of ConfigMap {} is not rendered", key.key, key.name),
         };
     }
