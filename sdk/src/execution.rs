@@ -158,6 +158,9 @@ pub struct Claim {
     pub storage_class: Option<String>,
     /// e.g. `ReadWriteOnce`.
     pub access_mode: String,
+    /// VolumeSnapshot from which a new volume is filled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
 }
 
 /// Ports on which the client listens; a port that is closed is absent.

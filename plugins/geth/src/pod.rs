@@ -40,6 +40,7 @@ pub fn fragment(request: &ClientRequest) -> ClientFragment {
             size: storage.size.to_string(),
             storage_class: storage.storage_class.clone(),
             access_mode: storage.access_mode.as_str().into(),
+            snapshot: storage.snapshot.clone(),
         }],
         restart_on: has_config(request).then(|| restart_on(request)),
         files: files.into_iter().collect::<BTreeMap<_, _>>(),

@@ -60,10 +60,15 @@ pub fn patch<S>(node: &Node<'_>, found: &[Findings], answer: &mut Answer<S>) {
         if !ours || live.metadata.deletion_timestamp.is_some() {
             continue;
         }
+        let labels = labels(node, &live, found);
+        // What a pod begins with needs no write.
+        if labels.iter().all(|(key, value)| value == "false" && live.metadata.labels.get(key) == Some(value)) {
+            continue;
+        }
         let metadata = ObjectMeta {
             name: Some(name),
             namespace: Some(metadata.namespace.clone()),
-            labels: Some(labels(node, &live, found)),
+            labels: Some(labels),
             ..Default::default()
         };
         answer.child_with(Policy::Patch, &Pod { metadata, ..Default::default() });

@@ -137,7 +137,8 @@ fn volumes(node: &Node<'_>) -> Vec<Volume> {
 pub fn claims(node: &Node<'_>) -> Vec<PersistentVolumeClaim> {
     let of_client = node.fragment.claims.iter().map(|wanted| {
         let size = Quantity(wanted.size.clone());
-        claim(&node.app, &wanted.name, size, wanted.storage_class.as_deref(), &wanted.access_mode)
+        let (class, snapshot) = (wanted.storage_class.as_deref(), wanted.snapshot.as_deref());
+        claim(&node.app, &wanted.name, size, class, &wanted.access_mode, snapshot)
     });
     let safe_db = &node.spec().op_node.safe_db;
     let own = safe_db.enabled.then(|| {
@@ -148,6 +149,7 @@ pub fn claims(node: &Node<'_>) -> Vec<PersistentVolumeClaim> {
             storage.size.to_kubernetes(),
             storage.storage_class.as_deref(),
             storage.access_mode.as_str(),
+            storage.snapshot.as_deref(),
         )
     });
     of_client.chain(own).collect()
