@@ -11,6 +11,9 @@ use crate::answer::Failure;
 use crate::opstack::execution::ExecutionSettings;
 use crate::opstack::shared::Logging;
 
+/// Variable of a node's containers with peers that come and go, separated by commas.
+pub const SIBLINGS: &str = "SIBLINGS";
+
 /// An execution client of the OP Stack.
 pub trait ExecutionClient {
     /// What `spec.executionClient.name` says.
@@ -57,7 +60,12 @@ pub struct ClientRequest {
     /// Peers (`enode://…`) to stay connected to, beside those of the settings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<String>,
-    /// Where transactions are forwarded to (`http://…`); absent on a sequencer.
+    /// More peers (`enode://…`), which come and go: a change of them MUST change nothing but `files`. In arguments,
+    /// `$(SIBLINGS)` stands for them, separated by commas; the node's plugin gives that variable to all containers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub siblings: Vec<String>,
+    /// Where transactions are forwarded to: `http://…`, or a variable to expand in arguments, `$(…)`, that the node's
+    /// plugin gives to all containers. Absent on a sequencer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequencer_http: Option<String>,
     /// The batcher's throttling needs the `miner` API.
@@ -120,6 +128,9 @@ pub struct ClientFragment {
     pub claims: Vec<Claim>,
     /// Configuration files by name, on the volume [`Mounts::files`]. No secrets.
     pub files: BTreeMap<String, String>,
+    /// What of `files` the pod must be restarted for, as one text that changes with it; all of them where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart_on: Option<String>,
     /// Ports for the node's Services.
     pub ports: Ports,
     /// Format of the data directory.
@@ -147,6 +158,9 @@ pub struct Claim {
     pub storage_class: Option<String>,
     /// e.g. `ReadWriteOnce`.
     pub access_mode: String,
+    /// VolumeSnapshot from which a new volume is filled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
 }
 
 /// Ports on which the client listens; a port that is closed is absent.

@@ -219,6 +219,7 @@ fn readable(answer: Result<workload::Response, Failure>) -> Value {
     );
     add("secrets", response.secrets.iter().map(secret).collect());
     add("probes", response.probes.iter().map(|p| json!({"id": p.id, "target": format!("{:?}", p.target), "question": format!("{:?}", p.question), "wakeOn": p.wake_on})).collect());
+    add("requeueAfterMs", response.requeue_after_ms.into_iter().map(Value::from).collect());
     add("actions", response.actions.iter().map(|a| format!("{a:?}").into()).collect());
     all
 }

@@ -173,11 +173,13 @@ pub const RESERVED_PREFIX: &str = "opstack.optimism.io/";
 /// Characters of a label's value.
 const MAX_LABEL: usize = 63;
 
-/// `statefulset.node` for the StatefulSet `node`; nothing for kinds whose pods the host does not label.
+/// `statefulset.node` for the StatefulSet `node`, `pod.one` for a Pod that is rendered as such; nothing for kinds whose pods
+/// the host does not label.
 pub fn workload_label(workload: &ObjectKey) -> Option<String> {
     let kind = match (workload.kind.group.as_ref(), workload.kind.kind.as_ref()) {
         ("apps", "StatefulSet") => "statefulset",
         ("apps", "Deployment") => "deployment",
+        ("", "Pod") => "pod",
         _ => return None,
     };
     let label = format!("{kind}.{}", workload.name);

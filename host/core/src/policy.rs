@@ -211,8 +211,11 @@ fn metadata_of(object: &mut Value) -> Option<&mut Map<String, Value>> {
 
 /// Tells the pods of a workload from others, so that the host finds those it is to ask.
 fn label_pods(key: &ObjectKey, object: &mut Value) {
-    let labels = object.pointer_mut("/spec/template/metadata/labels").and_then(Value::as_object_mut);
-    if let (Some(label), Some(labels)) = (workload_label(key), labels) {
+    let labels = match key.kind.kind.as_ref() {
+        "Pod" => metadata_of(object).map(|metadata| metadata.entry("labels").or_insert_with(|| json!({}))),
+        _ => object.pointer_mut("/spec/template/metadata/labels"),
+    };
+    if let (Some(label), Some(labels)) = (workload_label(key), labels.and_then(Value::as_object_mut)) {
         labels.insert(WORKLOAD_LABEL.into(), label.into());
     }
 }

@@ -173,3 +173,28 @@ fn an_object_of_somebody_else_stops_everything() {
     let fault = plan(&owner(), &plugin(), &desired, &cluster, &Baseline::default()).unwrap_err();
     assert_eq!(fault.reason, "NameTaken");
 }
+
+/// A pod keeps its name and gets another life; what was patched on the first is on the second only once it is patched, too.
+#[test]
+fn a_patch_waits_for_its_object_and_follows_it_through_its_lives() {
+    let desired = desired(&[Want { kind: 0, name: 1, version: 0, policy: Policy::Patch }]);
+    let child = &desired.children[0];
+    let steps = |live: Option<&Live>, baseline: &Baseline| {
+        let cluster = live.map(|live| (child.key.clone(), Arc::new(live.clone())));
+        plan(&owner(), &plugin(), &desired, &cluster.into_iter().collect(), baseline).unwrap().waves.concat()
+    };
+    let born = |uid: &str| Live { uid: uid.into(), ..Live::default() };
+    let patched = |uid: &str| Live {
+        patches: vec![(plugin().as_str().into(), child.hash.as_str().into())],
+        fields: vec![(plugin().field_manager().into(), "labels".into())],
+        ..born(uid)
+    };
+    let after = |live: &Live| {
+        Baseline::of(&Inventory::from([(child.key.clone(), Arc::new(live.clone()))]), &plugin().field_manager())
+    };
+    assert_eq!(steps(None, &Baseline::default()), [], "it is never created");
+    assert_eq!(steps(Some(&born("1")), &Baseline::default()), [Step::Apply(0)]);
+    assert_eq!(steps(Some(&patched("1")), &after(&patched("1"))), [], "nothing changed");
+    assert_eq!(steps(Some(&born("2")), &after(&patched("1"))), [Step::Apply(0)], "made anew");
+    assert_eq!(steps(Some(&Live { terminating: true, ..born("2") }), &after(&patched("1"))), [], "on its way out");
+}

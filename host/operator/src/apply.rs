@@ -5,6 +5,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::Status;
+use opstack_core::answer::Policy;
 use opstack_core::blame::{Blame, Fault};
 use opstack_core::ids::{Gvk, OWNER_ANNOTATION, ObjectKey, PluginName};
 use opstack_core::inventory::{Baseline, Live};
@@ -12,6 +13,7 @@ use opstack_core::plan::{Plan, Step};
 use opstack_core::policy::{Desired, DesiredChild};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 use tracing::{debug, info};
 
@@ -100,7 +102,8 @@ pub async fn server_side_apply(
     applied: &Applied,
 ) -> Result<(), Refused> {
     let params = PatchParams::apply(&plugin.field_manager()).force();
-    let patch = Patch::Apply(document(&child.object));
+    let Some(object) = written(cx, child) else { return Ok(()) };
+    let patch = Patch::Apply(document(&object));
     let owner = child.object["metadata"]["annotations"][OWNER_ANNOTATION].as_str().and_then(|owner| owner.parse().ok());
     let writing = cx.hub.writing(&child.key, owner);
     let answer = cx.leader.during(api.patch(&child.key.name, &params, &patch)).await.map_err(Refused::Fault)?;
@@ -115,6 +118,18 @@ pub async fn server_side_apply(
         Err(kube::Error::Api(status)) if is_immutable(&status) => Err(Refused::Immutable(status.message.clone())),
         Err(error) => Err(Refused::Fault(fault_of(&error, &format!("failed to apply {}", child.key)))),
     }
+}
+
+/// What is sent. A patch names the life of the object that it is for, so that it neither makes one that is gone nor changes
+/// one that was made anew; it is nothing when there is none.
+fn written<'a>(cx: &Context, child: &'a DesiredChild) -> Option<Cow<'a, Value>> {
+    if child.policy != Policy::Patch {
+        return Some(Cow::Borrowed(&child.object));
+    }
+    let live = cx.hub.cache.get(&child.key)?;
+    let mut object = child.object.clone();
+    object["metadata"]["uid"] = live.live.uid.as_ref().into();
+    Some(Cow::Owned(object))
 }
 
 /// A document as readers of both JSON and YAML take it: the API server reads server-side apply as YAML, which refuses characters

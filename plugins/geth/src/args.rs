@@ -179,18 +179,27 @@ fn logging(request: &ClientRequest) -> Vec<String> {
 
 /// Whether there is anything that only the configuration file can say.
 pub fn has_config(request: &ClientRequest) -> bool {
-    !static_nodes(request).is_empty()
+    lasting(request).chain(&request.siblings).next().is_some()
 }
 
-fn static_nodes(request: &ClientRequest) -> Vec<&str> {
-    let own = request.settings.networking.p2p.static_peers.iter();
-    own.chain(&request.peers).map(String::as_str).collect()
+/// Peers whose change must reach a client that runs.
+fn lasting(request: &ClientRequest) -> impl Iterator<Item = &String> {
+    request.settings.networking.p2p.static_peers.iter().chain(&request.peers)
+}
+
+/// What of the configuration file the client must be restarted for.
+pub fn restart_on(request: &ClientRequest) -> String {
+    static_nodes(lasting(request))
 }
 
 /// Static peers have no flag.
 pub fn config(request: &ClientRequest) -> String {
+    static_nodes(lasting(request).chain(&request.siblings))
+}
+
+fn static_nodes<'a>(nodes: impl Iterator<Item = &'a String>) -> String {
     // enode URLs hold nothing that TOML would want escaped.
-    let nodes: Vec<_> = static_nodes(request).iter().map(|node| format!("  \"{node}\",\n")).collect();
+    let nodes: Vec<_> = nodes.map(|node| format!("  \"{node}\",\n")).collect();
     format!("[Node.P2P]\nStaticNodes = [\n{}]\n", nodes.concat())
 }
 

@@ -6,7 +6,7 @@ use opstack_sdk::kubernetes::{liveness, mount, mount_read_only, readiness, restr
 use opstack_sdk::opstack::rpc::is_loopback;
 use std::collections::BTreeMap;
 
-use crate::args::{CONFIG, METRICS_PORT, args, config, data, data_dir, has_config, unsupported};
+use crate::args::{CONFIG, METRICS_PORT, args, config, data, data_dir, has_config, restart_on, unsupported};
 
 const IMAGE: &str = "us-docker.pkg.dev/oplabs-tools-artifacts/images/op-geth:v1.101702.3";
 /// Claim and volume; other clients and formats have others.
@@ -40,7 +40,9 @@ pub fn fragment(request: &ClientRequest) -> ClientFragment {
             size: storage.size.to_string(),
             storage_class: storage.storage_class.clone(),
             access_mode: storage.access_mode.as_str().into(),
+            snapshot: storage.snapshot.clone(),
         }],
+        restart_on: has_config(request).then(|| restart_on(request)),
         files: files.into_iter().collect::<BTreeMap<_, _>>(),
         ports: ports(request),
         data_format: "geth".into(),

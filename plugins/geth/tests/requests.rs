@@ -64,6 +64,17 @@ fn static_peers_are_in_the_configuration_file() {
 }
 
 #[test]
+fn peers_that_come_and_go_restart_nobody() {
+    let (few, more) =
+        (json!({"siblings": ["enode://bb@a:1"]}), json!({"siblings": ["enode://bb@a:1", "enode://cc@b:1"]}));
+    let (few, more) = (render(json!({}), few), render(json!({}), more));
+    assert_ne!(few.files, more.files);
+    assert_eq!((few.containers, few.restart_on), (more.containers, more.restart_on.clone()));
+    let lasting = render(json!({}), json!({"peers": ["enode://aa@seq:30303"], "siblings": ["enode://bb@a:1"]}));
+    assert_ne!(lasting.restart_on, more.restart_on);
+}
+
+#[test]
 fn what_op_geth_lacks_is_named() {
     let settings = json!({"networking": {"authrpc": {"apis": ["engine"]}, "http": {"cors": {"methods": ["GET"]}}}});
     let lacks: Vec<_> = render(settings, json!({})).unsupported.into_iter().map(|lack| lack.path).collect();

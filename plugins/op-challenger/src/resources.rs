@@ -168,6 +168,7 @@ pub fn work(
         storage.size.to_kubernetes(),
         storage.storage_class.as_deref(),
         storage.access_mode.as_str(),
+        storage.snapshot.as_deref(),
     );
     let mut work = Work {
         args: args::args(spec, games, factory, &chain),

@@ -2,13 +2,16 @@
 //! `op-service/{rpc,metrics,log,signer}/cli.go`.
 
 use k8s_openapi::api::core::v1::EnvVar;
-use opstack_sdk::kubernetes::{env_field, env_value};
+use opstack_sdk::execution::SIBLINGS;
+use opstack_sdk::kubernetes::{env_config_map, env_field};
 use opstack_sdk::opstack::endpoint::secret_env;
 use opstack_sdk::opstack::overrides::{with_extra_args, with_extra_env};
 use opstack_sdk::opstack::signing::Signing;
 
 use crate::checks::sync_mode;
+use crate::peering;
 use crate::settle::Node;
+use crate::spec::{OpNodeSpec, ServiceType};
 use crate::wiring::SequencerMode;
 
 /// Where op-node keeps what it may write.
@@ -70,24 +73,41 @@ fn p2p(node: &Node<'_>) -> Vec<String> {
         format!("--p2p.scoring={}", if p2p.peer_scoring.enabled { "light" } else { "none" }),
     ];
     let advertise = &p2p.advertise;
-    if let Some(address) = &advertise.address {
-        args.push(format!("--p2p.advertise.ip={address}"));
-    }
+    let discovers = p2p.discovery.enabled.unwrap_or(!node.spec().is_sequencer());
+    let address = advertise.address.clone().or_else(|| discovers.then(|| pod_name_in_dns(node))?);
+    args.extend(address.as_ref().map(|address| format!("--p2p.advertise.ip={address}")));
     // Without an address the port still is what others are told, beside the address that they see.
-    if let Some(port) =
-        advertise.port.map(|port| port.get()).or(advertise.address.as_ref().map(|_| p2p.listen_port.get()))
-    {
+    let port = advertise.port.map(|port| port.to_port()).or_else(|| p2p_node_port(node.spec()));
+    if let Some(port) = port.or(address.map(|_| p2p.listen_port.to_port())) {
         args.extend(["tcp", "udp"].map(|protocol| format!("--p2p.advertise.{protocol}={port}")));
     }
-    let discovers = p2p.discovery.enabled.unwrap_or(!node.spec().is_sequencer());
     if !discovers {
         args.push("--p2p.no-discovery=true".into());
     }
     args.extend(bootnodes(node, discovers));
-    if !node.wiring.consensus.is_empty() {
-        args.push(format!("--p2p.static={}", node.wiring.consensus.join(",")));
+    let mut peers = node.wiring.consensus.clone();
+    if !node.wiring.peering.is_empty() {
+        peers.push(format!("$({SIBLINGS})"));
+    }
+    if !peers.is_empty() {
+        args.push(format!("--p2p.static={}", peers.join(",")));
     }
     args
+}
+
+/// The name of the pod, by which peers of the cluster find it. op-node resolves it once, and ends when it can't: the
+/// headless Service has it as soon as the pod has an address. On a public network it would keep op-node from finding out
+/// how it is seen from outside.
+fn pod_name_in_dns(node: &Node<'_>) -> Option<String> {
+    let (headless, domain) = (node.app.named("headless"), &node.cx.facts.cluster_domain);
+    let own = node.network.spec.registry_name().is_none();
+    own.then(|| format!("$(POD_NAME).{headless}.{}.svc.{domain}", node.app.namespace()))
+}
+
+/// Port of op-node's p2p on the cluster's nodes.
+pub fn p2p_node_port(spec: &OpNodeSpec) -> Option<u16> {
+    let service = &spec.service.p2p;
+    service.node_port.filter(|_| service.kind != ServiceType::ClusterIP).map(|port| port.to_port())
 }
 
 /// An empty list makes op-node take its built-in one and resolve the names in it, even without discovery; where there
@@ -133,7 +153,10 @@ pub fn env(node: &Node<'_>) -> Vec<EnvVar> {
         node.l1.env("OP_NODE_L1_ETH_RPC"),
     ];
     env.extend(node.beacon.as_ref().map(|beacon| beacon.env("OP_NODE_L1_BEACON")));
-    env.extend(node.wiring.follow.as_ref().map(|url| env_value("OP_NODE_L2_FOLLOW_SOURCE", url)));
+    env.extend(node.wiring.follow.as_ref().map(|url| url.env("OP_NODE_L2_FOLLOW_SOURCE")));
+    if node.spec().op_node.p2p.enabled && !node.wiring.peering.is_empty() {
+        env.push(env_config_map(SIBLINGS, &node.app.named(peering::CONFIG_MAP), peering::CONSENSUS));
+    }
     if let Some(Signing::Key(secret, _)) = &node.signing {
         env.push(secret_env("OP_NODE_P2P_SEQUENCER_KEY", secret));
     }

@@ -10,7 +10,7 @@ use opstack_sdk::opstack::sequencing::HaMode;
 
 use crate::chain::Chain;
 use crate::settle::{Node, settings_path};
-use crate::spec::{OpNodeSpec, PortSpec, Protocol, SyncMode};
+use crate::spec::{OpNodeSpec, PortSpec, Protocol, ServiceType, SyncMode};
 
 fn verdict(errors: Vec<FieldError>) -> Result<(), Failure> {
     if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
@@ -65,7 +65,9 @@ pub fn spec(me: &Object<OpNodeSpec>, network: &Network) -> Result<(), Failure> {
     }
     errors.extend(operated(spec, network));
     errors.extend(check_name(&me.metadata).err());
+    errors.extend(node_port(spec));
     errors.extend(check_peers("spec.networkPolicy.alsoFrom", &spec.network_policy.also_from));
+    errors.extend(check_peers("spec.networkPolicy.metricsFrom", &spec.network_policy.metrics_from));
     errors.extend(check_extra_args(&spec.extra_args).err());
     errors.extend(
         check_extra_args(&spec.execution_client.extra_args)
@@ -107,6 +109,25 @@ fn operated(spec: &OpNodeSpec, network: &Network) -> Vec<FieldError> {
         }
     }
     errors
+}
+
+/// Peers dial the port that is advertised, and none but the port of the Service leads to the node.
+fn node_port(spec: &OpNodeSpec) -> Option<FieldError> {
+    const PATH: &str = "spec.service.p2p.nodePort";
+    let (service, advertised) = (&spec.service.p2p, spec.op_node.p2p.advertise.port);
+    let port = service.node_port?.to_port();
+    if service.kind == ServiceType::ClusterIP {
+        let message = format!("{port} needs spec.service.p2p.type: NodePort or LoadBalancer; a ClusterIP has none");
+        return Some(FieldError::new(PATH, message));
+    }
+    let other = advertised.map(|advertised| advertised.to_port()).filter(|advertised| *advertised != port)?;
+    // A load balancer has ports of its own.
+    (service.kind == ServiceType::NodePort).then(|| {
+        let message = format!(
+            "{port} is not what spec.opNode.p2p.advertise.port says: {other}. Write the same, or leave that out"
+        );
+        FieldError::new(PATH, message)
+    })
 }
 
 fn is_own_engine(spec: &OpNodeSpec, endpoint: &str) -> bool {

@@ -8,14 +8,15 @@ use crate::settle::Node;
 
 /// Name of the condition.
 const VERSIONS_COMPATIBLE: &str = "VersionsCompatible";
+const OP_GETH: &str = "op-geth follows chains up to Jovian, and its support ended on 2026-05-31";
 type Version = (u64, u64, u64);
 const OP_NODE_WITH_KARST: Version = (1, 19, 1);
 const OP_RETH_WITH_KARST: Version = (2, 3, 3);
 
-/// Refuses images whose tags say that they can't follow the chain.
+/// Refuses programs that can't follow the chain: images whose tags say so, and op-geth.
 ///
 /// # Errors
-/// All such images.
+/// All such.
 pub fn check(node: &Node<'_>) -> Result<(), Failure> {
     if !plans_karst(node) {
         return Ok(());
@@ -34,22 +35,24 @@ pub fn check(node: &Node<'_>) -> Result<(), Failure> {
         );
         (found < least).then(|| FieldError::new(path, message))
     });
-    let errors: Vec<_> = too_old.collect();
+    let mut errors: Vec<_> = too_old.collect();
+    if node.client == "geth" {
+        let message = format!(
+            "{OP_GETH}, and the rollup configuration of this chain plans Karst, at which it would stop; write reth, which syncs on a volume of its own"
+        );
+        errors.push(FieldError::new("spec.executionClient.name", message));
+    }
     if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
 }
 
-/// Whether the programs are made for the chain. Absent where nothing speaks against it.
+/// Whether the programs are made for the chain. Absent where nothing speaks against it. A chain of the registry is known by
+/// its name alone, not the time of its forks, so it is told and not refused.
 pub fn condition(node: &Node<'_>) -> Option<Condition> {
     let registered = node.network.spec.registry_name().is_some();
-    let why = "op-geth follows chains up to Jovian, and its support ended on 2026-05-31";
-    (node.client == "geth" && (registered || plans_karst(node))).then(|| {
-        let chain = if registered {
-            "the chains of the superchain registry have Karst"
-        } else {
-            "the rollup configuration plans Karst"
-        };
-        let message =
-            format!("{why}; {chain}. Set spec.executionClient.name: reth, which syncs on a volume of its own");
+    (node.client == "geth" && registered).then(|| {
+        let message = format!(
+            "{OP_GETH}; the chains of the superchain registry have Karst, or get it. Set spec.executionClient.name: reth, which syncs on a volume of its own"
+        );
         Condition::no(VERSIONS_COMPATIBLE, "KarstNotSupported", message)
     })
 }

@@ -22,6 +22,12 @@ pub fn note(node: &mut Node<'_>) {
             "op-node can't turn its RPC off; it listens on the loopback only, without the admin API",
         );
     }
+    if spec.service.only_synced == Some(true) && is_loopback(&op_node.rpc.host) {
+        honoured.refuse(
+            "spec.service.onlySynced",
+            "op-node's RPC is on the loopback, so nobody can ask whether it is synced; the Service leads to every ready pod",
+        );
+    }
     let cors = &op_node.rpc.cors;
     honoured.idle(
         "spec.opNode.rpc.cors",
@@ -50,9 +56,11 @@ pub fn note(node: &mut Node<'_>) {
         );
     }
     if spec.is_sequencer() {
-        for (path, given) in
-            [("spec.sequencerRef", spec.sequencer_ref.is_some()), ("spec.sequencerUrl", spec.sequencer_url.is_some())]
-        {
+        for (path, given) in [
+            ("spec.sequencerRef", spec.sequencer_ref.is_some()),
+            ("spec.sequencerUrl", spec.sequencer_url.is_some()),
+            ("spec.sequencerUrlFrom", spec.sequencer_url_from.is_some()),
+        ] {
             if given {
                 honoured.refuse(path, "only a replica sends its transactions elsewhere; a sequencer that did so would send them to itself");
             }

@@ -9,6 +9,8 @@ pub mod checks;
 pub mod compat;
 pub mod honour;
 pub mod keys;
+pub mod labels;
+pub mod peering;
 pub mod probes;
 pub mod resources;
 pub mod settle;
@@ -18,7 +20,7 @@ pub mod status;
 pub mod wiring;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use opstack_sdk::answer::{Answer, Condition, Event, Failure};
@@ -83,6 +85,7 @@ impl Workload for OpNode {
                 kind_of::<Secret>(),
                 kind_of::<ConfigMap>(),
                 kind_of::<StatefulSet>(),
+                kind_of::<Pod>(),
             ],
             owns: vec![
                 kind_of::<ServiceAccount>(),
@@ -91,6 +94,8 @@ impl Workload for OpNode {
                 kind_of::<NetworkPolicy>(),
                 kind_of::<PodDisruptionBudget>(),
                 kind_of::<StatefulSet>(),
+                // Their labels are patched.
+                kind_of::<Pod>(),
             ],
             rpc_methods: probes::METHODS.to_vec(),
             phases: Some((PENDING, ERROR)),
@@ -105,7 +110,9 @@ impl Workload for OpNode {
         let mut answer = if node.keys.missing.is_empty() {
             let mut answer = Answer::new(status);
             resources::render(&node, &mut answer)?;
+            labels::patch(&node, &found, &mut answer);
             answer.probes = probes::probes(&node);
+            answer.requeue_after_ms = labels::look_again(&found);
             answer
         } else {
             // Rendering now and again when they are there would restart the pods at once: their hash is in the pod.

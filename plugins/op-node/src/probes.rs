@@ -11,25 +11,38 @@ use crate::resources::workload_ref;
 use crate::settle::Node;
 
 /// Probe of op-node.
-const CONSENSUS: &str = "op-node";
+pub const CONSENSUS: &str = "op-node";
 /// Probe of the execution client.
 const EXECUTION: &str = "execution";
 
+/// A block older than this when it was seen, in seconds, is no chain's newest one. So a head that does not grow is soon
+/// told from one that does.
+const FRESH_SECONDS: u64 = 60;
+
 /// JSON-RPC methods of the probes.
-pub const METHODS: [&str; 5] =
-    ["optimism_syncStatus", "opp2p_peerStats", "opp2p_self", "eth_syncing", "eth_getBlockByNumber"];
+pub const METHODS: [&str; 6] = [
+    "optimism_syncStatus",
+    "opp2p_peerStats",
+    "opp2p_self",
+    "admin_sequencerActive",
+    "eth_syncing",
+    "eth_getBlockByNumber",
+];
 
 /// The questions, to each pod.
 pub fn probes(node: &Node<'_>) -> Vec<Probe> {
     let target = |port| Target::Pods(PodsTarget { workload: workload_ref(node), port, path: "/".into() });
     let mut probes = vec![];
     if node.rpc_reachable() {
-        let calls = [("optimism_syncStatus", "[]"), ("opp2p_peerStats", "[]"), ("opp2p_self", "[]")];
-        let wake_on = ["/0/result/unsafe_l2/hash", "/0/error", "/1/result/connected", "/2/result/peerID"];
+        let mut calls = vec![("optimism_syncStatus", "[]"), ("opp2p_peerStats", "[]"), ("opp2p_self", "[]")];
+        let mut wake_on = vec!["/0/result/unsafe_l2/hash", "/0/error", "/1/result/connected", "/2/result/peerID"];
+        if node.spec().sequences() && node.serves_admin() {
+            calls.push(("admin_sequencerActive", "[]"));
+            wake_on.push("/3/result");
+        }
         probes.push(rpc_probe(CONSENSUS, target(node.spec().op_node.rpc.port.to_port()), &calls, &wake_on));
     }
-    let http = node.fragment.ports.http.filter(|_| !is_loopback(&node.settings.networking.http.host));
-    if let Some(port) = http {
+    if let Some(port) = execution_port(node) {
         let calls = [
             ("eth_syncing", "[]"),
             ("eth_getBlockByNumber", r#"["latest",false]"#),
@@ -40,6 +53,15 @@ pub fn probes(node: &Node<'_>) -> Vec<Probe> {
         probes.push(rpc_probe(EXECUTION, target(port), &calls, &wake_on));
     }
     probes
+}
+
+fn execution_port(node: &Node<'_>) -> Option<u16> {
+    node.fragment.ports.http.filter(|_| !is_loopback(&node.settings.networking.http.host))
+}
+
+/// Whether the execution client is asked.
+pub fn asks_execution(node: &Node<'_>) -> bool {
+    execution_port(node).is_some()
 }
 
 /// What the probes found out about one pod.
@@ -55,6 +77,8 @@ pub struct Findings {
     pub peers: Option<u64>,
     /// op-node's identity.
     pub peer_id: Option<PeerId>,
+    /// Whether op-node's sequencer runs; nothing where it was not asked, or did not say.
+    pub active: Option<bool>,
     /// The execution client's progress: (current block, highest block, whether it syncs).
     pub syncing: Option<(u64, u64, bool)>,
     /// Hash of the execution client's first block.
@@ -90,6 +114,27 @@ pub fn findings(cx: &Context<'_>) -> Vec<Findings> {
 }
 
 impl Findings {
+    /// How old the newest block was when it was seen, in seconds.
+    pub fn age(&self) -> Option<u64> {
+        Some((self.measured_at / 1000).saturating_sub(self.head.as_ref()?.time))
+    }
+
+    /// Whether the newest block is one that the chain has just made. The first block was made by nobody.
+    pub fn is_at_head(&self) -> bool {
+        self.age().is_some_and(|age| age <= FRESH_SECONDS) && self.head.as_ref().is_some_and(|head| head.number > 0)
+    }
+
+    /// For how many milliseconds the newest block will count as that if no other comes; nothing if it does not now.
+    pub fn fresh_for_ms(&self) -> Option<u32> {
+        let age = self.age().filter(|_| self.is_at_head())?;
+        u32::try_from((FRESH_SECONDS + 1 - age) * 1000).ok()
+    }
+
+    /// Whether op-node said that it makes blocks, and nothing speaks against it.
+    pub fn makes_blocks(&self) -> bool {
+        self.active == Some(true) && self.silence.is_none()
+    }
+
     fn add(&mut self, observation: &Observation) {
         let answer: Value = match &observation.answer {
             Ok(json) => serde_json::from_str(json).unwrap_or_default(),
@@ -105,6 +150,7 @@ impl Findings {
                 self.peers = result(&answer, 1).ok().and_then(|stats| stats["connected"].as_u64());
                 let id = result(&answer, 2).ok().and_then(|me| PeerId::parse(me["peerID"].as_str()?).ok());
                 self.peer_id = id;
+                self.active = result(&answer, 3).ok().and_then(Value::as_bool);
             }
             EXECUTION => {
                 let latest = result(&answer, 1).ok().and_then(|block| quantity(&block["number"]));

@@ -46,6 +46,9 @@ pub fn render<S>(node: &Node<'_>, answer: &mut Answer<S>) -> Result<(), Failure>
         let files = node.fragment.files.iter().map(|(name, text)| (name.as_str(), text.clone()));
         answer.child(&config_map(app, FILES.0, files));
     }
+    if !node.wiring.peering.is_empty() {
+        answer.child(&node.wiring.peering.config_map(app));
+    }
     services::render(node, answer);
     if node.spec().network_policy.enabled {
         answer.child(&policy::render(node));
@@ -58,8 +61,14 @@ pub fn render<S>(node: &Node<'_>, answer: &mut Answer<S>) -> Result<(), Failure>
 }
 
 fn workload(node: &Node<'_>) -> Result<StatefulSet, Failure> {
-    let hash = node.restart_on.iter().map(String::as_str).chain(node.fragment.files.values().map(String::as_str));
-    let template = pod_template(&node.app, pod::spec(node), Hash::of(hash));
+    let files = match &node.fragment.restart_on {
+        Some(text) => vec![text],
+        None => node.fragment.files.values().collect(),
+    };
+    let hash = node.restart_on.iter().chain(files).map(String::as_str);
+    let mut template = pod_template(&node.app, pod::spec(node), Hash::of(hash));
+    let labels = template.metadata.get_or_insert_default().labels.get_or_insert_default();
+    labels.extend(crate::labels::initial(node));
     let template = with_pod_template(template, &node.spec().pod_template)?;
     let claims = pod::claims(node);
     check_claims(&claims)?;

@@ -68,6 +68,9 @@ pub struct Node<'a> {
 /// Where the client's configuration files are.
 pub const FILES: (&str, &str) = ("execution-config", "/etc/opstack/execution");
 
+/// Variable of the client's containers with a sequencer's URL that is in a Secret.
+pub const SEQUENCER_URL: &str = "SEQUENCER_URL";
+
 impl<'a> Node<'a> {
     /// Settles a node.
     ///
@@ -84,6 +87,7 @@ impl<'a> Node<'a> {
         let chain = Chain::find(cx, &app, &network)?;
         checks::chain(spec, &chain)?;
         let wiring = Wiring::find(cx, me, &network, &mut honoured)?;
+        let urls = wiring.fingerprints(cx, &metadata.namespace)?;
         let keys = Keys::find(cx, &app, spec)?;
         let signing = signing(cx, me)?;
         let l1 = L1::find(cx, me, &network, &chain)?;
@@ -106,7 +110,7 @@ impl<'a> Node<'a> {
             security: Security::inherit(&spec.security, &shared.security),
             fragment: ClientFragment::default(),
             events: [wiring.events.clone(), keys.events.clone()].concat(),
-            restart_on: [l1.restart_on, keys.restart_on.clone(), chain.restart_on.clone()].concat(),
+            restart_on: [l1.restart_on, keys.restart_on.clone(), chain.restart_on.clone(), urls].concat(),
             l1: l1.rpc,
             beacon: l1.beacon,
             cx,
@@ -193,7 +197,12 @@ impl<'a> Node<'a> {
             jwt_path: jwt.path,
             node_key: execution.path,
             peers: self.wiring.execution.clone(),
-            sequencer_http: self.wiring.sequencer_http.clone(),
+            siblings: self.wiring.peering.execution.clone(),
+            sequencer_http: self.wiring.sequencer_http.as_ref().map(|url| match url {
+                Endpoint::Plain(url) => url.clone(),
+                // Clients take it as an argument only; so the pod's spec has a name in its place.
+                Endpoint::Secret(_) => format!("$({SEQUENCER_URL})"),
+            }),
             // A batcher with throttling stops itself without it. Serving it to none does less harm than restarting the
             // sequencer when a batcher appears; the network policy keeps others away.
             miner_api: spec.is_sequencer(),

@@ -151,6 +151,22 @@ pub fn multiaddr(cx: &Context<'_>, node: &Sibling, ordinal: i32) -> Result<Optio
     Ok(peer_id(cx, node, ordinal)?.map(|id| id.multiaddr(&host, p2p.listen_port.to_port())))
 }
 
+/// Where an execution client finds that of one pod, by the pod's name in DNS: for clients that ask for it anew.
+///
+/// # Errors
+/// `waiting` when the Secret with the key is missing.
+pub fn pod_enode(cx: &Context<'_>, node: &Sibling, ordinal: i32) -> Result<Option<String>, Failure> {
+    let metadata = &node.metadata;
+    let id = identity(cx, &metadata.namespace, &execution_key(&metadata.name, ordinal))?;
+    let host = pod_host(cx, &metadata.namespace, &metadata.name, ordinal);
+    Ok(id.and_then(|id| id.enode(&host, execution_port(node))))
+}
+
+fn execution_port(node: &Sibling) -> u16 {
+    let settings = node.spec.execution_settings();
+    settings.map(|settings| settings.networking.p2p.clone()).unwrap_or_default().port.to_port()
+}
+
 /// Where an execution client finds that of a node with one pod: behind the p2p Service, whose name resolves as soon as
 /// the node was rendered, and to an address that stays when the pod moves. Clients resolve it when they start.
 ///
@@ -160,9 +176,8 @@ pub fn enode(cx: &Context<'_>, node: &Sibling) -> Result<Option<String>, Failure
     if node.spec.pods() > 1 {
         return Ok(None);
     }
-    let p2p = node.spec.execution_settings().map(|settings| settings.networking.p2p.clone()).unwrap_or_default();
     let metadata = &node.metadata;
     let host = format!("{}-p2p.{}.svc.{}", metadata.name, metadata.namespace, cx.facts.cluster_domain);
     let id = identity(cx, &metadata.namespace, &execution_key(&metadata.name, 0))?;
-    Ok(id.and_then(|id| id.enode(&host, p2p.port.to_port())))
+    Ok(id.and_then(|id| id.enode(&host, execution_port(node))))
 }

@@ -8,7 +8,7 @@ use opstack_sdk::crd::any_object;
 use opstack_sdk::opstack::endpoint::L1Spec;
 use opstack_sdk::opstack::execution::ExecutionSettings;
 use opstack_sdk::opstack::overrides::env_schema;
-use opstack_sdk::opstack::references::Reference;
+use opstack_sdk::opstack::references::{FromSecret, Reference};
 use opstack_sdk::opstack::shared::{LoggingSpec, MetricsSpec, ResourcesSpec, SecuritySpec};
 use opstack_sdk::values::Int;
 use schemars::JsonSchema;
@@ -29,7 +29,7 @@ pub struct OpNodeSpec {
     pub optimism_network_ref: Reference,
     /// Whether the node makes blocks or follows.
     pub node_type: NodeType,
-    /// The sequencer that a replica sends transactions to. Where absent: `sequencerUrl`, else the sequencer among the
+    /// The sequencer that a replica sends transactions to. Where absent: `sequencerUrlFrom`, else `sequencerUrl`, else the sequencer among the
     /// network's nodes, else the Service `<network>-sequencer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequencer_ref: Option<Reference>,
@@ -37,6 +37,9 @@ pub struct OpNodeSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^(https?|wss?)://\S+$"))]
     pub sequencer_url: Option<String>,
+    /// The same in a Secret, for a URL that holds a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequencer_url_from: Option<FromSecret>,
 
     /// Consensus: op-node.
     #[serde(default)]

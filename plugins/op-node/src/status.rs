@@ -7,14 +7,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::keys::pod_name;
+use crate::peering::Replica;
 use crate::probes::Findings;
 use crate::resources::service_names;
 use crate::settle::Node;
 use crate::siblings::{pod_host, told_peer_id};
 use crate::wiring::SequencerMode;
-
-/// A node whose newest block is older than this is behind.
-const FRESH_SECONDS: u64 = 60;
 
 /// `.status` without conditions.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
@@ -37,6 +35,9 @@ pub struct OpNodeStatus {
     /// Identities of the pods on op-node's network.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<Peer>,
+    /// Of a sequencer: the oldest replicas of its network, for the others to dial.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replicas: Vec<Replica>,
 }
 
 /// A node in one word.
@@ -141,6 +142,7 @@ pub fn status(node: &Node<'_>, found: &[Findings]) -> OpNodeStatus {
         },
         services: Some(Services { main, headless, p2p }),
         peers: peers(node, found),
+        replicas: node.wiring.replicas.clone(),
     }
 }
 
@@ -259,11 +261,11 @@ fn syncing(best: Option<&Findings>) -> Condition {
             format!("the execution client has block {current} of {highest}"),
         );
     }
-    let age = (found.measured_at / 1000).saturating_sub(head.time);
+    let age = found.age().unwrap_or_default();
     if head.number == 0 {
         return Condition::yes(NAME, "AtGenesis", "the node has no block beyond the genesis");
     }
-    if age > FRESH_SECONDS {
+    if !found.is_at_head() {
         return Condition::yes(NAME, "HeadIsOld", format!("block {} was {age} s old when it was seen", head.number));
     }
     Condition::no(NAME, "FullySynced", format!("Node is fully synced with L1: block {} was {age} s old", head.number))

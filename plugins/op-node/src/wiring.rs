@@ -3,11 +3,13 @@
 use opstack_sdk::Context;
 use opstack_sdk::Object;
 use opstack_sdk::answer::{Event, Failure};
+use opstack_sdk::opstack::endpoint::Endpoint;
 use opstack_sdk::opstack::honoured::Honoured;
 use opstack_sdk::opstack::network::Network;
 use opstack_sdk::opstack::peers::{PeerId, is_enode, is_enr, is_multiaddr};
 use opstack_sdk::opstack::sequencing::HaMode;
 
+use crate::peering::{self, Peering, Replica};
 use crate::siblings::{self, Sibling, title};
 use crate::spec::OpNodeSpec;
 
@@ -20,12 +22,16 @@ pub struct Wiring {
     pub consensus: Vec<String>,
     /// Peers of the execution client, as enodes.
     pub execution: Vec<String>,
+    /// Peers of both that come and go.
+    pub peering: Peering,
+    /// The replicas that a sequencer tells of.
+    pub replicas: Vec<Replica>,
     /// Where op-node begins to search for peers.
     pub bootnodes: Vec<String>,
     /// Where transactions are sent; nothing for a sequencer.
-    pub sequencer_http: Option<String>,
+    pub sequencer_http: Option<Endpoint>,
     /// op-node's RPC of the node that a light node follows.
-    pub follow: Option<String>,
+    pub follow: Option<Endpoint>,
     /// Warnings.
     pub events: Vec<Event>,
 }
@@ -74,7 +80,11 @@ impl Wiring {
         wiring.peer_with_sequencers(cx, me, referenced.as_ref(), &others)?;
         wiring.add_static_peers(cx, me, &others, honoured);
         wiring.add_bootnodes(me, honoured);
-        if !me.spec.is_sequencer() {
+        if me.spec.is_sequencer() {
+            wiring.replicas = peering::replicas(cx, network);
+        } else {
+            let first = || others.iter().find(|other| other.spec.is_sequencer());
+            wiring.peering = Peering::of_replica(cx, me, referenced.as_ref().or_else(first));
             wiring.sequencer_http = wiring.forward_to(cx, me, network, referenced.as_ref(), &others)?;
         }
         wiring.follow = wiring.follow_source(cx, me, network)?;
@@ -149,27 +159,29 @@ impl Wiring {
         network: &Network,
         referenced: Option<&Sibling>,
         others: &[Sibling],
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<Option<Endpoint>, Failure> {
+        let spec = &me.spec;
+        let given = [
+            ("sequencerRef", spec.sequencer_ref.is_some()),
+            ("sequencerUrlFrom", spec.sequencer_url_from.is_some()),
+            ("sequencerUrl", spec.sequencer_url.is_some()),
+        ];
+        self.note_precedence("spec", &given);
         if let Some(sequencer) = referenced {
-            if me.spec.sequencer_url.is_some() {
-                self.events.push(Event::warning(
-                    "SeveralSources",
-                    "spec has sequencerRef and sequencerUrl; sequencerRef counts",
-                ));
-            }
-            return siblings::http_url(cx, sequencer).map(Some);
+            return siblings::http_url(cx, sequencer).map(Endpoint::Plain).map(Some);
         }
-        if let Some(url) = &me.spec.sequencer_url {
-            return Ok(Some(url.clone()));
+        if let Some(url) = Endpoint::of(spec.sequencer_url_from.as_ref(), spec.sequencer_url.as_ref()) {
+            return Ok(Some(url));
         }
         let mut sequencers = others.iter().filter(|other| other.spec.is_sequencer());
         let sequencer = sequencers.clone().find(|other| siblings::is_active(other)).or_else(|| sequencers.next());
         if let Some(sequencer) = sequencer {
-            return siblings::http_url(cx, sequencer).map(Some);
+            return siblings::http_url(cx, sequencer).map(Endpoint::Plain).map(Some);
         }
         let Some(name) = network.spec.registry_name() else {
             let domain = &cx.facts.cluster_domain;
-            return Ok(Some(format!("http://{}-sequencer.{}.svc.{domain}:8545", network.name, network.namespace)));
+            let url = format!("http://{}-sequencer.{}.svc.{domain}:8545", network.name, network.namespace);
+            return Ok(Some(Endpoint::Plain(url)));
         };
         let public = PUBLIC_SEQUENCERS.iter().find(|(known, _)| *known == name).map(|(_, url)| (*url).to_string());
         if public.is_none() {
@@ -178,27 +190,55 @@ impl Wiring {
             );
             self.events.push(Event::warning("TransactionsNotForwarded", message));
         }
-        Ok(public)
+        Ok(public.map(Endpoint::Plain))
     }
 
-    fn follow_source(&mut self, cx: &Context<'_>, me: &Sibling, network: &Network) -> Result<Option<String>, Failure> {
+    /// A spec may name several sources; the first counts, and the user is told.
+    fn note_precedence(&mut self, path: &str, given: &[(&str, bool)]) {
+        let names: Vec<_> = given.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
+        if let [first, _, ..] = names.as_slice() {
+            let message = format!("{path} has {}; {first} counts", names.join(" and "));
+            self.events.push(Event::warning("SeveralSources", message));
+        }
+    }
+
+    fn follow_source(
+        &mut self,
+        cx: &Context<'_>,
+        me: &Sibling,
+        network: &Network,
+    ) -> Result<Option<Endpoint>, Failure> {
         const PATH: &str = "spec.opNode.followSource";
         let Some(source) = &me.spec.op_node.follow_source else { return Ok(None) };
+        let given = [
+            ("nodeRef", source.node_ref.is_some()),
+            ("urlFrom", source.url_from.is_some()),
+            ("url", source.url.is_some()),
+        ];
+        self.note_precedence(PATH, &given);
         let Some(reference) = &source.node_ref else {
-            return match &source.url {
-                Some(url) => Ok(Some(url.clone())),
-                None => Err(Failure::invalid(PATH, "names no node; set nodeRef or url, or leave it out")),
+            let url = Endpoint::of(source.url_from.as_ref(), source.url.as_ref());
+            return match url {
+                Some(url) => Ok(Some(url)),
+                None => Err(Failure::invalid(PATH, "names no node; set nodeRef, urlFrom or url, or leave it out")),
             };
         };
-        if source.url.is_some() {
-            self.events.push(Event::warning("SeveralSources", format!("{PATH} has nodeRef and url; nodeRef counts")));
-        }
         let node = siblings::find(cx, me, reference)?;
         if siblings::same(&node, me) {
             return Err(Failure::invalid(format!("{PATH}.nodeRef"), "a node can't follow itself"));
         }
         of_network(&node, network, &format!("{PATH}.nodeRef"))?;
-        siblings::rollup_url(cx, &node).map(Some)
+        siblings::rollup_url(cx, &node).map(Endpoint::Plain).map(Some)
+    }
+
+    /// Texts that change with the URLs in Secrets.
+    ///
+    /// # Errors
+    /// `waiting` when such a Secret is missing.
+    pub fn fingerprints(&self, cx: &Context<'_>, namespace: &str) -> Result<Vec<String>, Failure> {
+        let urls = self.sequencer_http.iter().chain(&self.follow);
+        let all: Result<Vec<_>, _> = urls.map(|url| url.fingerprint(cx, namespace)).collect();
+        Ok(all?.into_iter().flatten().collect())
     }
 }
 

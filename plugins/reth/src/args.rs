@@ -1,7 +1,7 @@
 //! Arguments of op-reth v2.4.0: `op-reth node --help`, as in the documentation of optimism v1.19.6.
 
 use opstack_sdk::answer::Failure;
-use opstack_sdk::execution::{ClientRequest, Genesis, Unsupported};
+use opstack_sdk::execution::{ClientRequest, Genesis, SIBLINGS, Unsupported};
 use opstack_sdk::opstack::execution::{AuthRpc, DbEngine, GcMode, StateScheme, SyncMode, TxPool};
 use opstack_sdk::opstack::overrides::with_extra_args;
 use opstack_sdk::opstack::shared::{LogFormat, LogLevel};
@@ -103,7 +103,8 @@ fn p2p(request: &ClientRequest) -> Vec<String> {
     if p2p.no_discovery == Some(true) {
         args.push("--disable-discovery".into());
     }
-    let trusted: Vec<_> = p2p.static_peers.iter().chain(&request.peers).map(String::as_str).collect();
+    let siblings = (!request.siblings.is_empty()).then(|| format!("$({SIBLINGS})"));
+    let trusted: Vec<_> = p2p.static_peers.iter().chain(&request.peers).chain(&siblings).map(String::as_str).collect();
     if !trusted.is_empty() {
         args.push(format!("--trusted-peers={}", trusted.join(",")));
     }

@@ -27,6 +27,7 @@ pub fn fragment(request: &ClientRequest) -> Result<ClientFragment, Failure> {
             size: storage.size.to_string(),
             storage_class: storage.storage_class.clone(),
             access_mode: storage.access_mode.as_str().into(),
+            snapshot: storage.snapshot.clone(),
         }],
         ports: ports(request),
         data_format: "reth".into(),

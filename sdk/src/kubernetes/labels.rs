@@ -103,8 +103,8 @@ impl App {
     }
 }
 
-/// Names may be longer than label values: a long one is cut and told apart by a hash.
-fn label_value(name: &str) -> String {
+/// A name as a label's value. Names may be longer: a long one is cut and told apart by a hash.
+pub fn label_value(name: &str) -> String {
     if name.len() <= MAX_VALUE {
         return name.into();
     }

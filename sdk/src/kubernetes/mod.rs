@@ -18,9 +18,9 @@ mod workload;
 
 pub use check::{check_claims, check_name, check_peers, check_pod};
 pub use disruption::disruption_budget;
-pub use env::{env_field, env_secret, env_value};
+pub use env::{env_config_map, env_field, env_secret, env_value};
 pub use hash::Hash;
-pub use labels::{App, Component, PART_OF};
+pub use labels::{App, Component, PART_OF, label_value};
 pub use merge::merge_pod_template;
 pub use network_policy::{Sources, ingress_rule, network_policy, pods_labelled};
 pub use objects::{config_map, service_account};

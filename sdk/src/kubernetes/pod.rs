@@ -78,7 +78,9 @@ pub fn mount_read_only(volume: &str, path: &str) -> VolumeMount {
     VolumeMount { read_only: Some(true), ..mount(volume, path) }
 }
 
-/// A volume with keys of a Secret as files, `(key, file)`, readable by the pod's group only.
+/// A volume with keys of a Secret as files, `(key, file)`, readable by the pod's group only: they are
+/// root's, and to a narrower mode the kubelet would add that right, since the pod has a group (Kubernetes v1.36.1,
+/// `pkg/volume/volume_linux.go`).
 pub fn secret_volume<'a>(volume: &str, secret: &str, items: impl IntoIterator<Item = (&'a str, &'a str)>) -> Volume {
     let item = |(key, file): (&str, &str)| KeyToPath { key: key.into(), path: file.into(), mode: None };
     let source = SecretVolumeSource {

@@ -5,7 +5,8 @@ use k8s_openapi::api::apps::v1::{
     StatefulSetSpec, StatefulSetUpdateStrategy,
 };
 use k8s_openapi::api::core::v1::{
-    PersistentVolumeClaim, PersistentVolumeClaimSpec, PodTemplateSpec, VolumeResourceRequirements,
+    PersistentVolumeClaim, PersistentVolumeClaimSpec, PodTemplateSpec, TypedLocalObjectReference,
+    VolumeResourceRequirements,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -52,19 +53,25 @@ pub fn stateful_set(
     StatefulSet { metadata: app.metadata(), spec: Some(spec), ..Default::default() }
 }
 
-/// A claim template. Its labels are the workload's selector only: templates can't change once they exist.
+/// A claim template; `snapshot` is a VolumeSnapshot from which a new volume is filled. Its labels are the workload's selector only: templates can't change once they exist.
 pub fn claim(
     app: &App,
     name: &str,
     size: Quantity,
     storage_class: Option<&str>,
     access_mode: &str,
+    snapshot: Option<&str>,
 ) -> PersistentVolumeClaim {
     let resources =
         VolumeResourceRequirements { requests: Some(BTreeMap::from([("storage".into(), size)])), ..Default::default() };
     let spec = PersistentVolumeClaimSpec {
         access_modes: Some(vec![access_mode.into()]),
         storage_class_name: storage_class.map(Into::into),
+        data_source: snapshot.map(|name| TypedLocalObjectReference {
+            api_group: Some("snapshot.storage.k8s.io".into()),
+            kind: "VolumeSnapshot".into(),
+            name: name.into(),
+        }),
         resources: Some(resources),
         ..Default::default()
     };

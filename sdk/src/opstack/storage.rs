@@ -39,12 +39,16 @@ pub struct Storage<const GIBIBYTES: u64> {
     pub storage_class: Option<String>,
     /// How it may be mounted.
     pub access_mode: AccessMode,
+    /// VolumeSnapshot in the namespace of the object from which a volume is made. One that is there already stays as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"))]
+    pub snapshot: Option<String>,
 }
 
 impl<const GIBIBYTES: u64> Default for Storage<GIBIBYTES> {
     fn default() -> Self {
         let size =
             if GIBIBYTES.is_multiple_of(1024) { format!("{}Ti", GIBIBYTES / 1024) } else { format!("{GIBIBYTES}Gi") };
-        Self { size: QuantityText::of(&size), storage_class: None, access_mode: AccessMode::default() }
+        Self { size: QuantityText::of(&size), storage_class: None, access_mode: AccessMode::default(), snapshot: None }
     }
 }

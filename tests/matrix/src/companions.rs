@@ -45,7 +45,15 @@ pub fn companions(kind: Kind, path: &Path) -> Vec<(Path, Option<Value>)> {
         Kind::Node if within("spec.opNode.safeDb.storage.") => {
             vec![(at("spec.opNode.safeDb.enabled"), Some(json!(true)))]
         }
-        Kind::Node if text == "spec.opNode.followSource.url" => vec![(beside("nodeRef"), None)],
+        Kind::Node if text == "spec.opNode.followSource.url" => {
+            vec![(beside("nodeRef"), None), (beside("urlFrom"), None)]
+        }
+        Kind::Node if within("spec.opNode.followSource.urlFrom") => {
+            vec![(at("spec.opNode.followSource.nodeRef"), None)]
+        }
+        Kind::Node if text == "spec.service.p2p.nodePort" => {
+            vec![(beside("type"), Some(json!("NodePort"))), (at("spec.opNode.p2p.advertise.port"), None)]
+        }
         Kind::Node if within("spec.service.ports[]") => {
             let port = json!({"name": "matrix", "port": 9003, "targetPort": 9003});
             vec![(at("spec.service.ports"), Some(json!([port])))]

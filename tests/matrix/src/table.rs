@@ -70,7 +70,9 @@ pub fn by_name(path: &Path) -> Option<Vec<Value>> {
             ["metadata.name", "metadata.namespace"].map(|field| json!({"fieldRef": {"fieldPath": field}})).to_vec()
         }
         ("podTemplate", _) => ["a", "b"].map(|value| json!({"metadata": {"labels": {"matrix": value}}})).to_vec(),
-        ("alsoFrom", _) => ["a", "b"].map(|value| json!({"podSelector": {"matchLabels": {"matrix": value}}})).to_vec(),
+        ("alsoFrom" | "metricsFrom", _) => {
+            ["a", "b"].map(|value| json!({"podSelector": {"matchLabels": {"matrix": value}}})).to_vec()
+        }
         ("image", _) => texts(&["registry.example.org/matrix:v9.9.9", "registry.example.org/matrix:v9.9.8"]),
         ("host", _) => texts(&["127.0.0.1", "0.0.0.0"]),
         ("path", "metrics") => texts(&["/matrix-a", "/matrix-b"]),

@@ -49,7 +49,7 @@ pub fn of_variable(name: &str) -> &'static str {
         "http://beacon.secret.test:5052/key"
     } else if ends("_L1_ETH_RPC") {
         "http://l1.secret.test:8545/key"
-    } else if ends("_RPC") || ends("_RPCS") {
+    } else if ends("_RPC") || ends("_RPCS") || ends("_FOLLOW_SOURCE") || ends("_URL") {
         "http://node.secret.test:9545/key"
     } else if ends("_MNEMONIC") {
         WORDS

@@ -57,9 +57,7 @@ impl Pod {
             .with_context(|| format!("the pod of {name}"))?;
         let claims = workload["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten();
         let claims = claims.filter_map(|claim| Some(claim["metadata"]["name"].as_str()?.to_string())).collect();
-        let config = |object: &&Value| object["kind"] == "ConfigMap";
-        let rendered: String = objects.iter().filter(config).map(|object| object["data"].to_string()).collect();
-        let start = |container: &v1::Container, is_init| Container::of(container, is_init, name, namespace, &rendered);
+        let start = |container: &v1::Container, is_init| Container::of(container, is_init, name, namespace, objects);
         let init = spec.init_containers.iter().flatten().map(|container| start(container, true));
         let all = init.chain(spec.containers.iter().map(|container| start(container, false)));
         Ok(Self { containers: all.collect::<Result<_>>()?, claims, objects: objects.to_vec(), spec })
@@ -118,10 +116,18 @@ impl Pod {
 }
 
 impl Container {
-    fn of(container: &v1::Container, is_init: bool, workload: &str, namespace: &str, rendered: &str) -> Result<Self> {
+    fn of(
+        container: &v1::Container,
+        is_init: bool,
+        workload: &str,
+        namespace: &str,
+        objects: &[Value],
+    ) -> Result<Self> {
+        let config = |object: &&Value| object["kind"] == "ConfigMap";
+        let rendered: String = objects.iter().filter(config).map(|object| object["data"].to_string()).collect();
         let mut environment = vec![];
         for variable in container.env.iter().flatten() {
-            let value = value_of(variable, workload, namespace).with_context(|| variable.name.clone())?;
+            let value = value_of(variable, workload, namespace, objects).with_context(|| variable.name.clone())?;
             // Of the batcher's two lists, one may come from a Secret; they are of one length.
             let several = variable.name == "OP_BATCHER_ROLLUP_RPC" && variable.value.is_none();
             let wanted = environment.iter().find(|(name, _)| several && name == "OP_BATCHER_L2_ETH_RPC");
@@ -139,7 +145,7 @@ impl Container {
             command: words.map(|word| expand(word, &environment)).collect(),
             environment,
             mounts: container.volume_mounts.iter().flatten().map(mount).collect(),
-            rendered: rendered.into(),
+            rendered,
             is_init,
         })
     }
@@ -209,10 +215,18 @@ fn expand(text: &str, environment: &[(String, String)]) -> String {
     environment.iter().fold(text.into(), |text: String, (name, value)| text.replace(&format!("$({name})"), value))
 }
 
-fn value_of(variable: &EnvVar, workload: &str, namespace: &str) -> Result<String> {
+fn value_of(variable: &EnvVar, workload: &str, namespace: &str, objects: &[Value]) -> Result<String> {
     let Some(source) = &variable.value_from else { return Ok(variable.value.clone().unwrap_or_default()) };
     if source.secret_key_ref.is_some() {
         return Ok(files::of_variable(&variable.name).into());
+    }
+    if let Some(key) = &source.config_map_key_ref {
+        let named = |object: &&Value| object["kind"] == "ConfigMap" && object["metadata"]["name"] == key.name.as_str();
+        let text = objects.iter().find(named).and_then(|object| object["data"][&key.key].as_str());
+        return match text {
+            Some(text) => Ok(text.into()),
+            None => bail!("key {} of ConfigMap {} is not rendered", key.key, key.name),
+        };
     }
     let field = source.field_ref.as_ref().map(|field| field.field_path.as_str());
     Ok(match field.context("from a source that is not known here")? {

@@ -57,15 +57,13 @@ impl Entry {
         if let Some(metadata) = metadata.as_object_mut() {
             metadata.remove("managedFields");
         }
-        if kind.group.is_empty() && kind.kind.as_ref() == "Secret" {
-            facts.redact(&mut object);
-        }
-        if kind.group.is_empty()
-            && kind.kind.as_ref() == "ConfigMap"
-            && let Some(object) = object.as_object_mut()
-        {
+        match (kind.group.as_ref(), kind.kind.as_ref()) {
+            ("", "Secret") => facts.redact(&mut object),
             // Plugins read text; binary data are mostly plugins themselves.
-            object.remove("binaryData");
+            ("", "ConfigMap") => leave_out(&mut object, "binaryData"),
+            // The larger part, and that of a workload which plugins rendered themselves.
+            ("", "Pod") => leave_out(&mut object, "spec"),
+            _ => {}
         }
         let labels = keep.body.then(|| Selectable::of(&object));
         let body = keep.body.then(|| Body::of(object.to_string(), example));
@@ -108,6 +106,10 @@ impl Entry {
     pub fn is_selected(&self, selector: &Selector) -> bool {
         selector.selects(self.labels.as_ref())
     }
+}
+
+fn leave_out(object: &mut Value, field: &str) {
+    object.as_object_mut().and_then(|object| object.remove(field));
 }
 
 /// Fields of a status that the host writes: they must not wake those who look at the object.

@@ -109,6 +109,8 @@ impl Watch {
         let config = match kind.kind.as_ref() {
             // Helm keeps whole releases in Secrets; nobody refers to those.
             "Secret" if kind.group.is_empty() => config.fields("type!=helm.sh/release.v1"),
+            // A cluster has many; those of workloads that were rendered are labelled.
+            "Pod" if kind.group.is_empty() => config.labels(opstack_core::ids::WORKLOAD_LABEL),
             "CustomResourceDefinition" => config.labels(crate::plugins::crd::PLUGIN_LABEL),
             _ => config,
         };

@@ -48,7 +48,7 @@ impl Pods {
     /// When the workload is of a kind whose pods are not labelled.
     pub async fn of(self: &Arc<Self>, workload: &ObjectKey) -> Result<Vec<Address>, String> {
         let Some(label) = workload_label(workload) else {
-            return Err(format!("{workload} is neither a Deployment nor a StatefulSet"));
+            return Err(format!("{workload} is no Deployment, StatefulSet or Pod"));
         };
         self.watch().await;
         let place = (workload.namespace.to_string(), label);

@@ -82,6 +82,7 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::facts::Identity;
 
     #[test]
     fn derived_keys_are_those_of_the_charts() {
@@ -90,5 +91,15 @@ mod tests {
         assert_ne!(derive("root", "default", "vsl-sequencer-1").unwrap(), key);
         assert!(derive("ro ot", "default", "a").is_err());
         assert!(derive("", "default", "a").is_err());
+    }
+
+    #[test]
+    fn another_root_namespace_or_pod_is_another_identity() {
+        let keys = ["root", "other"].into_iter().flat_map(|root| {
+            let pods = [("default", "node-0"), ("default", "node-1"), ("chains", "node-0"), ("chains", "node-1")];
+            pods.map(|(namespace, pod)| derive(root, namespace, pod).unwrap())
+        });
+        let ids = keys.map(|key| Identity::of(&hex::decode(key).unwrap()).unwrap().peer_id);
+        assert_eq!(ids.collect::<std::collections::BTreeSet<_>>().len(), 8);
     }
 }

@@ -4,20 +4,24 @@ use k8s_openapi::api::core::v1::{
     ConfigMapVolumeSource, Container, ContainerPort, PersistentVolumeClaim, PodSpec, Probe, TopologySpreadConstraint,
     Volume, VolumeMount,
 };
+use opstack_sdk::execution::SIBLINGS;
 use opstack_sdk::k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use opstack_sdk::kubernetes::{
-    claim, env_field, http_probe, liveness, mount, mount_read_only, pod_spec, readiness, restricted, scratch_volume,
-    startup, tcp_probe,
+    claim, env_config_map, env_field, http_probe, liveness, mount, mount_read_only, pod_spec, readiness, restricted,
+    scratch_volume, startup, tcp_probe,
 };
+use opstack_sdk::opstack::endpoint::Endpoint;
 use opstack_sdk::opstack::overrides::with_extra_env;
 use opstack_sdk::opstack::signing::Signing;
 
 use crate::args::{DATA_DIR, args, env};
-use crate::settle::{FILES, Node};
+use crate::peering;
+use crate::settle::{FILES, Node, SEQUENCER_URL};
 
 /// Release for which the arguments were written.
 const IMAGE: &str = "us-docker.pkg.dev/oplabs-tools-artifacts/images/op-node:v1.19.3";
-/// op-node's own time to stop; the execution client usually needs longer.
+/// op-node's own time to stop; the execution client usually needs longer. Nothing runs before the signal to stop: both are
+/// first processes, and to both SIGTERM is what SIGINT is.
 const GRACE_SECONDS: i64 = 60;
 /// Volume for what op-node writes.
 const DATA: &str = "data-op-node";
@@ -46,7 +50,14 @@ pub fn spec(node: &Node<'_>) -> PodSpec {
 /// A container of the client with what it gets from the node: its resources, the pod's name, and no privileges.
 fn dress(node: &Node<'_>, mut container: Container) -> Container {
     container.resources.get_or_insert_with(|| node.resources.1.to_kubernetes());
-    container.env.get_or_insert_default().insert(0, env_field("POD_NAME", "metadata.name"));
+    let env = container.env.get_or_insert_default();
+    if !node.wiring.peering.is_empty() {
+        env.insert(0, env_config_map(SIBLINGS, &node.app.named(peering::CONFIG_MAP), peering::EXECUTION));
+    }
+    if let Some(url @ Endpoint::Secret(_)) = &node.wiring.sequencer_http {
+        env.insert(0, url.env(SEQUENCER_URL));
+    }
+    env.insert(0, env_field("POD_NAME", "metadata.name"));
     if container.security_context.is_none() { restricted(container) } else { container }
 }
 
@@ -127,7 +138,8 @@ fn volumes(node: &Node<'_>) -> Vec<Volume> {
 pub fn claims(node: &Node<'_>) -> Vec<PersistentVolumeClaim> {
     let of_client = node.fragment.claims.iter().map(|wanted| {
         let size = Quantity(wanted.size.clone());
-        claim(&node.app, &wanted.name, size, wanted.storage_class.as_deref(), &wanted.access_mode)
+        let (class, snapshot) = (wanted.storage_class.as_deref(), wanted.snapshot.as_deref());
+        claim(&node.app, &wanted.name, size, class, &wanted.access_mode, snapshot)
     });
     let safe_db = &node.spec().op_node.safe_db;
     let own = safe_db.enabled.then(|| {
@@ -138,6 +150,7 @@ pub fn claims(node: &Node<'_>) -> Vec<PersistentVolumeClaim> {
             storage.size.to_kubernetes(),
             storage.storage_class.as_deref(),
             storage.access_mode.as_str(),
+            storage.snapshot.as_deref(),
         )
     });
     of_client.chain(own).collect()

@@ -11,9 +11,14 @@ const POWERFUL: [&str; 3] = ["admin", "miner", "personal"];
 
 /// The policy of a node's pods.
 pub fn render(node: &Node<'_>) -> NetworkPolicy {
-    let (mut open, mut guarded) = (vec![], vec![]);
+    let (mut open, mut guarded, mut monitored) = (vec![], vec![], vec![]);
+    let wish = &node.spec().network_policy;
     for listener in listeners(node).into_iter().filter(|listener| listener.reachable) {
-        let ports = if is_powerful(node, listener.name) { &mut guarded } else { &mut open };
+        let ports = match listener.name {
+            name if is_powerful(node, name) => &mut guarded,
+            name if name.ends_with("-metrics") && !wish.metrics_from.is_empty() => &mut monitored,
+            _ => &mut open,
+        };
         ports.push(("TCP", listener.port));
         if listener.udp {
             ports.push(("UDP", listener.port));
@@ -28,8 +33,11 @@ pub fn render(node: &Node<'_>) -> NetworkPolicy {
             pods_labelled(Some(&node.cx.facts.operator_namespace), []),
             pods_labelled(None, [("app.kubernetes.io/part-of", PART_OF)]),
         ];
-        peers.extend(node.spec().network_policy.also_from.iter().cloned());
+        peers.extend(wish.also_from.iter().cloned());
         rules.push(ingress_rule(Sources::Peers(peers), &guarded));
+    }
+    if !monitored.is_empty() {
+        rules.push(ingress_rule(Sources::Peers(wish.metrics_from.clone()), &monitored));
     }
     network_policy(&node.app, rules)
 }

@@ -6,7 +6,9 @@ use opstack_sdk::k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use opstack_sdk::kubernetes::{headless_service, port, service, udp_port};
 use std::collections::BTreeMap;
 
+use crate::args::p2p_node_port;
 use crate::checks::{Listener, listeners};
+use crate::labels;
 use crate::settle::Node;
 use crate::spec::ServiceType;
 
@@ -28,12 +30,18 @@ pub fn render<S>(node: &Node<'_>, answer: &mut Answer<S>) {
     let ports = main_ports(node, &all);
     // A Service without ports is refused by the API server.
     if !ports.is_empty() {
-        answer.child(&exposed(service(&node.app, ports), spec.kind, &spec.annotations));
+        let mut main = service(&node.app, ports);
+        if labels::selects_synced(node)
+            && let Some(selector) = main.spec.as_mut().and_then(|spec| spec.selector.as_mut())
+        {
+            selector.insert(labels::SYNCED.into(), true.to_string());
+        }
+        answer.child(&exposed(main, spec.kind, &spec.annotations));
     }
     answer.child(&headless_service(&node.app, all.iter().map(|listener| port(listener.name, listener.port)).collect()));
     let peers: Vec<_> = all.iter().filter(|listener| listener.udp).flat_map(both_protocols).collect();
     if !peers.is_empty() {
-        let mut p2p = headless_service(&node.app, peers);
+        let mut p2p = headless_service(&node.app, with_node_port(node, peers));
         p2p.metadata = node.app.metadata_with("p2p");
         if let Some(spec) = &mut p2p.spec {
             // Peers dial a node that is not ready, too, and an address that stays.
@@ -49,6 +57,15 @@ fn reachable(node: &Node<'_>) -> Vec<Listener> {
 
 fn both_protocols(listener: &Listener) -> [ServicePort; 2] {
     [port(listener.name, listener.port), udp_port(&format!("{}-udp", listener.name), listener.port)]
+}
+
+/// What is advertised holds for TCP and UDP, so both have one number.
+fn with_node_port(node: &Node<'_>, mut ports: Vec<ServicePort>) -> Vec<ServicePort> {
+    let number = p2p_node_port(node.spec()).map(i32::from);
+    for port in ports.iter_mut().filter(|port| port.name.as_ref().is_some_and(|name| name.starts_with("node-p2p"))) {
+        port.node_port = number;
+    }
+    ports
 }
 
 fn main_ports(node: &Node<'_>, all: &[Listener]) -> Vec<ServicePort> {

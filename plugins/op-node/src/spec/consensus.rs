@@ -1,7 +1,7 @@
 //! `spec.opNode`: settings of op-node.
 
 use opstack_sdk::opstack::execution::{Cors, Port};
-use opstack_sdk::opstack::references::{Reference, SecretKeyRef};
+use opstack_sdk::opstack::references::{FromSecret, Reference, SecretKeyRef};
 use opstack_sdk::opstack::signing::{PrivateKey, RemoteSigner};
 use opstack_sdk::opstack::storage::Storage;
 use opstack_sdk::values::{GoDuration, Int};
@@ -143,11 +143,13 @@ pub struct Derive {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Advertise {
-    /// IPv4 address, or a name that op-node resolves when it starts. `$(POD_IP)` and `$(POD_NAME)` are filled in.
+    /// IPv4 address, or a name that op-node resolves when it starts. `$(POD_IP)` and `$(POD_NAME)` are filled in. Where
+    /// absent and peers are searched for on a chain of one's own: the pod's name in the cluster's DNS. Nothing on a public
+    /// network, where that would lead nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[A-Za-z0-9._()$-]+$"))]
     pub address: Option<String>,
-    /// Port, TCP and UDP; the one listened on where absent.
+    /// Port, TCP and UDP. Where absent: `service.p2p.nodePort`, else the one listened on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<Int<1024, 65535>>,
 }
@@ -246,13 +248,16 @@ pub struct JwtSecret {
     pub generate: Option<bool>,
 }
 
-/// Another node to follow. Where both are given, `nodeRef` counts.
+/// Another node to follow. Where several are given: nodeRef, urlFrom, url.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FollowSource {
     /// Another `OpNode`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_ref: Option<Reference>,
+    /// URL in a Secret, of an op-node, or of an op-supernode's chain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url_from: Option<FromSecret>,
     /// URL of an op-node, or of an op-supernode's chain.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^https?://\S+$"))]

@@ -15,6 +15,10 @@ pub struct ServiceSpec {
     pub kind: ServiceType,
     /// Annotations of the Service, for load balancers.
     pub annotations: BTreeMap<String, String>,
+    /// Whether it leads to pods at the chain's head only, by their label `optimism.io/synced`. Where absent: for a replica; a
+    /// sequencer must be reached before there is a head.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only_synced: Option<bool>,
     /// Its ports. Where absent: `geth-http`, `geth-ws`, `geth-p2p`, `node-rpc` and `node-p2p`, as far as the node
     /// listens on them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,9 +95,12 @@ impl Protocol {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct P2pService {
-    /// How far it reaches. The address and port that peers should dial go into `opNode.p2p.advertise`.
+    /// How far it reaches. The address that peers should dial goes into `opNode.p2p.advertise`.
     #[serde(rename = "type")]
     pub kind: ServiceType,
+    /// Port of op-node on the cluster's nodes, for types beyond ClusterIP: TCP and UDP alike. It is advertised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_port: Option<Port>,
     /// Annotations of the Service, for load balancers.
     pub annotations: BTreeMap<String, String>,
 }
@@ -108,11 +115,14 @@ pub struct NetworkPolicySpec {
     /// Who else may reach the ports with the `admin` or `miner` API.
     #[schemars(schema_with = "peers")]
     pub also_from: Vec<NetworkPolicyPeer>,
+    /// Who may reach the metrics, such as the namespace that monitors; everybody where empty.
+    #[schemars(schema_with = "peers")]
+    pub metrics_from: Vec<NetworkPolicyPeer>,
 }
 
 impl Default for NetworkPolicySpec {
     fn default() -> Self {
-        Self { enabled: true, also_from: vec![] }
+        Self { enabled: true, also_from: vec![], metrics_from: vec![] }
     }
 }
 

@@ -1,0 +1,119 @@
+//! Replicas keep in touch with each other, so that one that is new or fell behind gets old blocks from whoever has them.
+//!
+//! Who they are stands in a ConfigMap, which a pod reads when it starts and whose change restarts none: a pod that comes
+//! dials those that were there before. The pods of a node are in it, each, and the oldest replicas of the network, which
+//! its sequencers tell in their status. So only sequencers look at all nodes of a network, and not each at each.
+
+use opstack_sdk::Context;
+use opstack_sdk::k8s_openapi::api::core::v1::ConfigMap;
+use opstack_sdk::kubernetes::{App, config_map};
+use opstack_sdk::object::Metadata;
+use opstack_sdk::opstack::NODE;
+use opstack_sdk::opstack::network::Network;
+use opstack_sdk::opstack::references::Reference;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::siblings::{self, Sibling};
+
+/// ConfigMap `<node>-peers`.
+pub const CONFIG_MAP: &str = "peers";
+/// Key of op-node's peers.
+pub const CONSENSUS: &str = "consensus";
+/// Key of the execution client's peers.
+pub const EXECUTION: &str = "execution";
+/// Each connection costs something: more than these are not needed to find the chain.
+const MOST: usize = 8;
+
+/// A replica of the network, for other replicas to dial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Replica {
+    /// `<namespace>/<name>` of the node.
+    pub node: String,
+    /// Where op-node finds its first pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consensus: Option<String>,
+    /// Where the execution client does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<String>,
+}
+
+/// Peers that come and go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Peering {
+    /// Of op-node, as multiaddrs.
+    pub consensus: Vec<String>,
+    /// Of the execution client, as enodes.
+    pub execution: Vec<String>,
+}
+
+impl Peering {
+    /// The peers of a replica; `sequencer` tells of other nodes'.
+    pub fn of_replica(cx: &Context<'_>, me: &Sibling, sequencer: Option<&Sibling>) -> Self {
+        let mut peering = Self::default();
+        // Pods have one template, so each finds itself among them; the programs pass over that.
+        for ordinal in 0..me.spec.pods().max(1) {
+            peering.consensus.extend(siblings::multiaddr(cx, me, ordinal).unwrap_or_default());
+            peering.execution.extend(siblings::pod_enode(cx, me, ordinal).unwrap_or_default());
+        }
+        let told = sequencer.map(|sequencer| sequencer.status["replicas"].clone()).unwrap_or_default();
+        let others: Vec<Replica> = serde_json::from_value(told).unwrap_or_default();
+        for other in others.into_iter().filter(|other| other.node != name_of(&me.metadata)) {
+            peering.consensus.extend(other.consensus.filter(|_| me.spec.op_node.p2p.enabled));
+            peering.execution.extend(other.execution);
+        }
+        peering
+    }
+
+    /// Whether there is anybody.
+    pub fn is_empty(&self) -> bool {
+        self.execution.is_empty()
+    }
+
+    /// The ConfigMap.
+    pub fn config_map(&self, app: &App) -> ConfigMap {
+        config_map(app, CONFIG_MAP, [(CONSENSUS, self.consensus.join(",")), (EXECUTION, self.execution.join(","))])
+    }
+}
+
+fn name_of(metadata: &Metadata) -> String {
+    format!("{}/{}", metadata.namespace, metadata.name)
+}
+
+/// As much of a node as it takes to see whether it is an old replica.
+#[derive(Deserialize)]
+struct Brief {
+    metadata: Metadata,
+    spec: BriefSpec,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BriefSpec {
+    optimism_network_ref: Reference,
+}
+
+/// The oldest replicas of a network, for a sequencer to tell.
+pub fn replicas(cx: &Context<'_>, network: &Network) -> Vec<Replica> {
+    let selector = format!(".spec.optimismNetworkRef.name={},.spec.nodeType=replica", network.name);
+    let nodes = cx.cluster.list(&NODE.to_ref(), None, &selector);
+    let mut briefs: Vec<(Brief, &String)> = nodes
+        .iter()
+        .filter_map(|json| Some((serde_json::from_str(json).ok()?, json)))
+        .filter(|(brief, _): &(Brief, _)| {
+            let (reference, namespace) = (&brief.spec.optimism_network_ref, &brief.metadata.namespace);
+            reference.namespace(namespace) == network.namespace && brief.metadata.deletion_timestamp.is_none()
+        })
+        .collect();
+    briefs.sort_by_cached_key(|(brief, _)| (brief.metadata.creation_timestamp.clone(), name_of(&brief.metadata)));
+    let oldest = briefs.into_iter().take(MOST).filter_map(|(_, json)| Sibling::parse(json).ok());
+    oldest
+        .map(|node| Replica {
+            node: name_of(&node.metadata),
+            // One that has no key yet is told when it has.
+            consensus: siblings::multiaddr(cx, &node, 0).unwrap_or_default(),
+            execution: siblings::pod_enode(cx, &node, 0).unwrap_or_default(),
+        })
+        .collect()
+}
