@@ -1,0 +1,52 @@
+//! The cluster for use by hand, and the two programs that it is started by.
+
+use std::{env, process::ExitCode};
+
+use anyhow::{Result, bail};
+use cluster::{Cluster, Life};
+
+const USAGE: &str = "usage: cluster COMMAND
+  up      start a Kubernetes node with its control plane, or take the one that is there
+  down    end it, and remove all that is left of it
+  status  tell whether there is one";
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    match command(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cluster: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn command(arguments: &[&str]) -> Result<()> {
+    match arguments {
+        ["up"] => up(),
+        ["down"] => cluster::down(),
+        ["status"] => {
+            cluster::status().iter().for_each(|line| println!("{line}"));
+            Ok(())
+        }
+        // Not for use by hand: see `cluster::init`.
+        ["init"] => cluster::init(),
+        ["node"] => cluster::node(),
+        _ => bail!("{USAGE}"),
+    }
+}
+
+fn up() -> Result<()> {
+    if let Some(given) = control_plane::Cluster::from_env()? {
+        println!("export KUBECONFIG={}", given.kubeconfig_path().display());
+        println!("# it was given: nothing is started");
+        return Ok(());
+    }
+    let cluster = Cluster::start(&env::current_exe()?, Life::UntilDown)?;
+    println!("export KUBECONFIG={}", cluster.kubeconfig().display());
+    if cluster.is_found() {
+        println!("# it was there already");
+    }
+    Ok(())
+}
