@@ -31,16 +31,18 @@ const AUTHORITIES: &str = "etc/ssl/certs/ca-certificates.crt";
 pub struct Image {
     /// With its tag, as a Pod names it.
     pub name: String,
-    /// The program on this machine. The image's entry point is a file of the same name.
+    /// The program on this machine.
     pub program: PathBuf,
-    /// Further files or directories, with their absolute paths in the image.
-    pub also: Vec<(PathBuf, String)>,
+    /// The program's name in the image, which starts it.
+    pub entry: String,
 }
 
 impl Image {
-    /// An image of nothing but a program.
+    /// An image of a program under its own name.
     pub fn of(name: impl Into<String>, program: impl Into<PathBuf>) -> Self {
-        Self { name: name.into(), program: program.into(), also: Vec::new() }
+        let program = program.into();
+        let entry = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self { name: name.into(), program, entry }
     }
 
     /// Writes the archive.
@@ -52,7 +54,7 @@ impl Image {
         let layer_file = archive.with_extension("layer");
         let layer = self.write_layer(&layer_file)?;
         let mut builder = Builder::new(File::create(archive)?);
-        let config = add_json(&mut builder, "vnd.oci.image.config.v1", &self.config(&layer)?)?;
+        let config = add_json(&mut builder, "vnd.oci.image.config.v1", &self.config(&layer))?;
         let blob = format!("blobs/{}", layer.digest.replace(':', "/"));
         let mut header = header(EntryType::Regular, 0o644);
         header.set_size(layer.size);
@@ -79,22 +81,18 @@ impl Image {
         Ok(())
     }
 
-    fn config(&self, layer: &Blob) -> Result<Value> {
-        Ok(json!({
+    fn config(&self, layer: &Blob) -> Value {
+        json!({
             "architecture": architecture(),
             "os": "linux",
             "config": {
                 "User": format!("{USER}:{USER}"),
                 "Env": [format!("PATH=/{BIN}"), "HOME=/tmp"],
-                "Entrypoint": [format!("/{BIN}/{}", self.file_name()?)],
+                "Entrypoint": [format!("/{BIN}/{}", self.entry)],
                 "WorkingDir": "/tmp",
             },
             "rootfs": { "type": "layers", "diff_ids": [layer.digest] },
-        }))
-    }
-
-    fn file_name(&self) -> Result<&str> {
-        self.program.file_name().and_then(|name| name.to_str()).context("a program without a name")
+        })
     }
 
     /// Writes the layer's archive, which is not compressed: nobody sends it anywhere.
@@ -115,10 +113,7 @@ impl Image {
             let path = library.to_str().context("a library whose path is not UTF-8")?;
             add_file(&mut builder, &library, path.trim_start_matches('/'), 0o755)?;
         }
-        add_file(&mut builder, &self.program, &format!("{BIN}/{}", self.file_name()?), 0o755)?;
-        for (source, target) in &self.also {
-            add_tree(&mut builder, source, target.trim_start_matches('/'))?;
-        }
+        add_file(&mut builder, &self.program, &format!("{BIN}/{}", self.entry), 0o755)?;
         let hashing = builder.into_inner()?;
         let digest = format!("sha256:{}", hex::encode(hashing.digest.finalize()));
         Ok(Blob { digest, size: hashing.size })
@@ -181,20 +176,6 @@ fn add_file<W: Write>(builder: &mut Builder<W>, source: &Path, path: &str, mode:
     let mut header = header(EntryType::Regular, mode);
     header.set_size(file.metadata()?.len());
     Ok(builder.append_data(&mut header, path, file)?)
-}
-
-/// Adds a file, or a directory with everything below it in the order of the names.
-fn add_tree<W: Write>(builder: &mut Builder<W>, source: &Path, path: &str) -> Result<()> {
-    if !source.is_dir() {
-        return add_file(builder, source, path, 0o644);
-    }
-    let mut entries = fs::read_dir(source)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-    entries.sort();
-    for entry in entries {
-        let name = entry.file_name().and_then(|name| name.to_str()).context("a file name that is not UTF-8")?;
-        add_tree(builder, &entry, &format!("{path}/{name}"))?;
-    }
-    Ok(())
 }
 
 /// Of root, and as old as can be: two builds of the same files are the same.

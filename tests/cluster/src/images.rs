@@ -1,8 +1,22 @@
-//! The images that are made here: of what the cluster itself needs.
+//! The images that are made here: of what the cluster itself needs, and of what tests run on it.
+//!
+//! | image | program |
+//! | --- | --- |
+//! | `opstack.invalid/op-node:v1.19.6`, likewise the others of [`op_programs::PROGRAMS`] and the older release | its own |
+//! | `opstack.invalid/op-geth:v…`, `geth:v…` | `geth`, which is what the published images call both |
+//! | `opstack.invalid/anvil:v…` | `anvil`, with the libraries of C that it is linked to |
+//! | `opstack.invalid/opstack:…` | the operator, likewise |
+//!
+//! The names are not those of published images, which hold other builds: a resource asks for these by its field for the
+//! image. No registry has that name, so that nothing is ever pulled in their stead.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
+use op_programs::OpPrograms;
 
 use crate::{image::Image, recipe::NodePrograms, tool};
 
@@ -22,6 +36,26 @@ pub(crate) fn of_the_node(programs: &NodePrograms) -> Vec<Image> {
         .into()
 }
 
+/// An image for each program of the OP Stack, by the name under which its published image has it.
+pub fn of_programs(programs: &OpPrograms) -> Vec<Image> {
+    let image = |program: op_programs::Installed| Image {
+        name: name(program.name, &program.version),
+        entry: if program.name == "op-geth" { "geth".into() } else { program.name.into() },
+        program: program.path,
+    };
+    programs.all().into_iter().map(image).collect()
+}
+
+/// The operator's image. Its version is that of this workspace.
+pub fn of_opstack(program: impl Into<PathBuf>) -> Image {
+    Image::of(name("opstack", env!("CARGO_PKG_VERSION")), program)
+}
+
+/// The name of an image that is made here.
+pub fn name(program: &str, version: &str) -> String {
+    format!("opstack.invalid/{program}:{version}")
+}
+
 /// Makes images and puts them into a containerd that listens at `socket`. The archives are made in `directory`, and do
 /// not stay.
 pub(crate) fn load(images: &[Image], ctr: &Path, socket: &Path, directory: &Path) -> Result<()> {
@@ -31,7 +65,7 @@ pub(crate) fn load(images: &[Image], ctr: &Path, socket: &Path, directory: &Path
         let (ctr, socket, file) =
             (ctr.display().to_string(), socket.display().to_string(), archive.display().to_string());
         tool::output(&ctr, &["--address", &socket, "--namespace", "k8s.io", "images", "import", &file])?;
-        Ok(std::fs::remove_file(&archive)?)
+        Ok(fs::remove_file(&archive)?)
     })
 }
 

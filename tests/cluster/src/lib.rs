@@ -29,7 +29,7 @@ mod addons;
 mod config;
 mod control_groups;
 mod image;
-mod images;
+pub mod images;
 mod init;
 mod libraries;
 mod machine;
@@ -48,7 +48,7 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 pub use config::NODE_NAME;
 pub use image::Image;
@@ -111,6 +111,14 @@ impl Cluster {
     /// The kubeconfig of a user who may do everything.
     pub fn kubeconfig(&self) -> PathBuf {
         self.state.kubeconfig()
+    }
+
+    /// Makes images and gives them to the node.
+    pub fn load(&self, images: &[Image]) -> Result<()> {
+        let holder = self.state.holder().context("the cluster has ended")?;
+        // The node's own /run, seen through the process that holds it.
+        let socket = format!("/proc/{}/root{}", holder.id, config::SOCKET);
+        images::load(images, &NodePrograms::find()?.path("ctr"), Path::new(&socket), &self.state.images())
     }
 
     /// kubectl as that user.

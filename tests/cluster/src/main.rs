@@ -3,11 +3,13 @@
 use std::{env, process::ExitCode};
 
 use anyhow::{Result, bail};
-use cluster::{Cluster, Life};
+use cluster::{Cluster, Life, images};
+use op_programs::OpPrograms;
 
 const USAGE: &str = "usage: cluster COMMAND
   up      start a Kubernetes node with its control plane, or take the one that is there
   down    end it, and remove all that is left of it
+  load    make images of the programs of the OP Stack, and of `opstack` if its path follows; give them to the node
   status  tell whether there is one";
 
 fn main() -> ExitCode {
@@ -25,6 +27,8 @@ fn main() -> ExitCode {
 fn command(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["up"] => up(),
+        ["load"] => load(None),
+        ["load", opstack] => load(Some(opstack)),
         ["down"] => cluster::down(),
         ["status"] => {
             cluster::status().iter().for_each(|line| println!("{line}"));
@@ -48,5 +52,14 @@ fn up() -> Result<()> {
     if cluster.is_found() {
         println!("# it was there already");
     }
+    Ok(())
+}
+
+fn load(opstack: Option<&str>) -> Result<()> {
+    let cluster = Cluster::start(&env::current_exe()?, Life::UntilDown)?;
+    let mut made = images::of_programs(&OpPrograms::find()?);
+    made.extend(opstack.map(images::of_opstack));
+    cluster.load(&made)?;
+    made.iter().for_each(|image| println!("{}", image.name));
     Ok(())
 }
