@@ -2,6 +2,7 @@
 //! archive of the [OCI layout](https://github.com/opencontainers/image-spec/blob/main/image-layout.md).
 
 use std::{
+    env,
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
@@ -26,7 +27,7 @@ const AUTHORITIES: &str = "etc/ssl/certs/ca-certificates.crt";
 /// An image of one program.
 ///
 /// It has one layer: the program, the shared libraries that it names (none if it is static), the certificates of public
-/// authorities, a user of its own, and a `/tmp`. There is no shell. The same files make the same image, byte for byte.
+/// authorities, a user of its own, and a `/tmp`. The same files make the same image, byte for byte.
 #[derive(Clone, Debug)]
 pub struct Image {
     /// With its tag, as a Pod names it.
@@ -35,6 +36,9 @@ pub struct Image {
     pub program: PathBuf,
     /// The program's name in the image, which starts it.
     pub entry: String,
+    /// With a shell and a few tools, of busybox: the published images of geth have one, and the init container of the
+    /// operator's Pods relies on it.
+    pub has_shell: bool,
 }
 
 impl Image {
@@ -42,7 +46,7 @@ impl Image {
     pub fn of(name: impl Into<String>, program: impl Into<PathBuf>) -> Self {
         let program = program.into();
         let entry = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Self { name: name.into(), program, entry }
+        Self { name: name.into(), program, entry, has_shell: false }
     }
 
     /// Writes the archive.
@@ -87,7 +91,7 @@ impl Image {
             "os": "linux",
             "config": {
                 "User": format!("{USER}:{USER}"),
-                "Env": [format!("PATH=/{BIN}"), "HOME=/tmp"],
+                "Env": [format!("PATH=/{BIN}:/bin"), "HOME=/tmp"],
                 "Entrypoint": [format!("/{BIN}/{}", self.entry)],
                 "WorkingDir": "/tmp",
             },
@@ -109,11 +113,10 @@ impl Image {
         if authorities.is_file() {
             add_file(&mut builder, &authorities, AUTHORITIES, 0o644)?;
         }
-        for library in libraries(&self.program)? {
-            let path = library.to_str().context("a library whose path is not UTF-8")?;
-            add_file(&mut builder, &library, path.trim_start_matches('/'), 0o755)?;
+        add_program(&mut builder, &self.program, &format!("{BIN}/{}", self.entry))?;
+        if self.has_shell {
+            add_shell(&mut builder)?;
         }
-        add_file(&mut builder, &self.program, &format!("{BIN}/{}", self.entry), 0o755)?;
         let hashing = builder.into_inner()?;
         let digest = format!("sha256:{}", hex::encode(hashing.digest.finalize()));
         Ok(Blob { digest, size: hashing.size })
@@ -148,7 +151,7 @@ impl Write for Hashing {
 
 /// As Go, and so the specification, names it.
 fn architecture() -> &'static str {
-    match std::env::consts::ARCH {
+    match env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
         other => other,
@@ -176,6 +179,28 @@ fn add_file<W: Write>(builder: &mut Builder<W>, source: &Path, path: &str, mode:
     let mut header = header(EntryType::Regular, mode);
     header.set_size(file.metadata()?.len());
     Ok(builder.append_data(&mut header, path, file)?)
+}
+
+/// Adds a program and the libraries that it is linked to.
+fn add_program<W: Write>(builder: &mut Builder<W>, source: &Path, path: &str) -> Result<()> {
+    for library in libraries(source)? {
+        let path = library.to_str().context("a library whose path is not UTF-8")?;
+        add_file(builder, &library, path.trim_start_matches('/'), 0o755)?;
+    }
+    add_file(builder, source, path, 0o755)
+}
+
+/// Adds busybox, and the tools in it by their names.
+fn add_shell<W: Write>(builder: &mut Builder<W>) -> Result<()> {
+    const TOOLS: [&str; 6] = ["sh", "cat", "ls", "mkdir", "rm", "touch"];
+    let path = env::var_os("PATH").unwrap_or_default();
+    let busybox = env::split_paths(&path).map(|place| place.join("busybox")).find(|path| path.is_file());
+    let busybox = busybox.context("there is no busybox on the PATH: apt-get install busybox-static")?;
+    add_program(builder, &busybox, "bin/busybox")?;
+    TOOLS.into_iter().try_for_each(|tool| {
+        let mut header = header(EntryType::Symlink, 0o777);
+        Ok(builder.append_link(&mut header, format!("bin/{tool}"), "busybox")?)
+    })
 }
 
 /// Of root, and as old as can be: two builds of the same files are the same.

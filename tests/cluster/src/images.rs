@@ -3,7 +3,7 @@
 //! | image | program |
 //! | --- | --- |
 //! | `opstack.invalid/op-node:v1.19.6`, likewise the others of [`op_programs::PROGRAMS`] and the older release | its own |
-//! | `opstack.invalid/op-geth:v…`, `geth:v…` | `geth`, which is what the published images call both |
+//! | `opstack.invalid/op-geth:v…`, `geth:v…` | `geth`, which is what the published images call both, and a shell |
 //! | `opstack.invalid/anvil:v…` | `anvil`, with the libraries of C that it is linked to |
 //! | `opstack.invalid/opstack:…` | the operator, likewise |
 //!
@@ -41,6 +41,7 @@ pub fn of_programs(programs: &OpPrograms) -> Vec<Image> {
     let image = |program: op_programs::Installed| Image {
         name: name(program.name, &program.version),
         entry: if program.name == "op-geth" { "geth".into() } else { program.name.into() },
+        has_shell: program.name.ends_with("geth"),
         program: program.path,
     };
     programs.all().into_iter().map(image).collect()

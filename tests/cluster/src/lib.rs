@@ -5,8 +5,8 @@
 //!
 //! All of it lives in namespaces of its own for mounts, processes and the network (see [`mod@network`] for how to get
 //! there), held by one process. When that ends, however it does, the kernel ends all others, and takes away their mounts,
-//! interfaces and rules: nothing of a crashed cluster is left but files and empty control groups, and those go with
-//! [`down`] or before the next start.
+//! interfaces and rules: nothing of a crashed cluster is left but files, empty control groups and one end of a wire, and
+//! those go with [`down`] or before the next start. So it is when one of the node's own programs ends.
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
@@ -106,6 +106,11 @@ impl Cluster {
     /// Whether it was there already.
     pub fn is_found(&self) -> bool {
         self.is_found
+    }
+
+    /// The process that holds the node, if it lives: when it is killed, all of the node is.
+    pub fn holder(&self) -> Option<u32> {
+        Some(self.state.holder()?.id)
     }
 
     /// The kubeconfig of a user who may do everything.

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -10,12 +10,15 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use go_build::spawn;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, kill_process},
+};
 
 use crate::{
     Life, control_groups, network,
     recipe::NodePrograms,
-    state::{Holder, State},
+    state::{Identity, Processes, State},
 };
 
 /// From nothing to a node that is ready, on a machine that has other things to do.
@@ -28,10 +31,9 @@ const END: Duration = Duration::from_secs(60);
 pub(crate) fn start(state: &State, programs: &NodePrograms, program: &Path, life: Life) -> Result<()> {
     control_groups::create()?;
     let mut child = unshare(state, programs, program, life)?;
-    let holder = Holder::of(child.id())?;
-    state.record(holder)?;
-    wait_for_namespace(holder)?;
-    network::connect(holder.id)?;
+    let processes = wait_for_first(Identity::of(child.id())?)?;
+    state.record(&processes)?;
+    network::connect(processes.holder.id)?;
     wait_until_ready(state, &mut child)
 }
 
@@ -63,16 +65,18 @@ fn path(programs: &Path) -> String {
     format!("{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", programs.display())
 }
 
-/// `unshare` moves itself before it makes the node's first process.
-fn wait_for_namespace(holder: Holder) -> Result<()> {
-    let namespace = |process: &str| fs::read_link(PathBuf::from("/proc").join(process).join("ns/net")).ok();
-    let ours = namespace("self");
+/// Waits until the holder has made the node's first process. It has moved itself to the new network before.
+fn wait_for_first(holder: Identity) -> Result<Processes> {
+    let children = format!("/proc/{0}/task/{0}/children", holder.id);
     let deadline = Instant::now() + END;
-    while namespace(&holder.id.to_string()) == ours {
-        ensure!(holder.lives() && Instant::now() < deadline, "unshare made no network namespace");
+    loop {
+        let text = fs::read_to_string(&children).unwrap_or_default();
+        if let Some(first) = text.split_whitespace().next() {
+            return Ok(Processes { holder, first: Identity::of(first.parse()?)? });
+        }
+        ensure!(holder.lives() && Instant::now() < deadline, "unshare made no process: see `unshare --help`");
         thread::sleep(Duration::from_millis(10));
     }
-    Ok(())
 }
 
 fn wait_until_ready(state: &State, child: &mut Child) -> Result<()> {
@@ -90,12 +94,25 @@ fn wait_until_ready(state: &State, child: &mut Child) -> Result<()> {
 
 /// Ends the node, however much of it there is, and removes what is left of it.
 pub(crate) fn end(state: &State) -> Result<()> {
-    if let Some(holder) = state.holder() {
-        // Its child, the node's first process, gets a SIGKILL from the kernel, and with that all others do.
-        let process = i32::try_from(holder.id).ok().and_then(Pid::from_raw).context("a process without an id")?;
-        kill_process(process, Signal::KILL)?;
+    if let Some(Processes { holder, first }) = state.processes() {
+        // When the first one is killed, the kernel kills all others.
+        [first, holder].into_iter().filter(|process| process.lives()).try_for_each(kill)?;
+        let deadline = Instant::now() + END;
+        while first.lives() || holder.lives() {
+            ensure!(Instant::now() < deadline, "the node's processes live on after {END:?}");
+            thread::sleep(Duration::from_millis(20));
+        }
     }
     control_groups::remove(END)?;
-    network::wait_disconnected()?;
+    network::disconnect()?;
     state.remove()
+}
+
+fn kill(process: Identity) -> Result<()> {
+    let id = i32::try_from(process.id).ok().and_then(Pid::from_raw).context("a process without an id")?;
+    match kill_process(id, Signal::KILL) {
+        // It has ended a moment ago.
+        Err(Errno::SRCH) | Ok(()) => Ok(()),
+        Err(error) => Err(error).context("failed to end the node"),
+    }
 }

@@ -6,7 +6,7 @@
 //!                                                                   └─ 10.96.0.0/16 Services (kube-proxy)
 //! ```
 //!
-//! The pair goes with the namespace, and with it the routes to Pods and Services. There is no way to the outside.
+//! The routes to Pods and Services go with the pair. There is no way to the outside.
 
 use std::{
     net::Ipv4Addr,
@@ -54,27 +54,26 @@ pub(crate) fn connect(process: u32) -> Result<()> {
 
 /// Inside the namespace: waits for the wire, and takes the other end.
 pub(crate) fn take_end() -> Result<()> {
-    wait_until("the wire to the node is laid", || Path::new("/proc/sys/net/ipv4/conf/eth0").exists())?;
+    let deadline = Instant::now() + PATIENCE;
+    while !Path::new("/proc/sys/net/ipv4/conf/eth0").exists() {
+        ensure!(Instant::now() < deadline, "nobody has laid a wire to the node after {PATIENCE:?}");
+        thread::sleep(Duration::from_millis(20));
+    }
     run("ip", "link set lo up")?;
     run("ip", &format!("address add {NODE}/30 dev eth0"))?;
     run("ip", "link set eth0 up")?;
     run("ip", &format!("route add default via {MACHINE}"))
 }
 
-/// Waits until the wire is gone, which the kernel sees to some time after the last process of the node.
-pub(crate) fn wait_disconnected() -> Result<()> {
-    wait_until("the node's network is gone", || !is_connected())
+/// Takes the wire away, and with it the routes. The kernel does so, too, but only when the last connection of the node
+/// has timed out.
+pub(crate) fn disconnect() -> Result<()> {
+    match run("ip", &format!("link delete {LINK}")) {
+        Err(error) if is_connected() => Err(error),
+        _ => Ok(()),
+    }
 }
 
 pub(crate) fn is_connected() -> bool {
     Path::new("/sys/class/net").join(LINK).exists()
-}
-
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        ensure!(Instant::now() < deadline, "it is not so after {PATIENCE:?} that {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
 }

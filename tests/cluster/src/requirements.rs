@@ -5,7 +5,7 @@ use std::{env, fs, path::Path};
 use crate::tool;
 
 /// Programs of the machine, with the Debian package of each.
-const TOOLS: [(&str, &str); 9] = [
+const TOOLS: [(&str, &str); 10] = [
     ("unshare", "util-linux"),
     ("setsid", "util-linux"),
     ("mount", "mount"),
@@ -14,6 +14,7 @@ const TOOLS: [(&str, &str); 9] = [
     ("iptables", "iptables"),
     ("conntrack", "conntrack"),
     ("runc", "runc"),
+    ("busybox", "busybox-static"),
     ("ldd", "libc-bin"),
 ];
 

@@ -19,15 +19,15 @@ const PLACE: &str = "/var/opt/opstack-cluster";
 /// Locked by who starts, uses or ends the cluster. It stays: who waits for it has it open.
 const LOCK: &str = "/run/lock/opstack-cluster.lock";
 
-/// The process that holds the node's namespaces. An id alone would not do: ids are used again.
+/// A process that can be told from a later one of the same id.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
-pub(crate) struct Holder {
+pub(crate) struct Identity {
     pub id: u32,
     /// When it was started, in ticks since the machine was.
     started: u64,
 }
 
-impl Holder {
+impl Identity {
     /// A process that lives.
     pub fn of(id: u32) -> Result<Self> {
         let started = started(id).with_context(|| format!("there is no process {id}"))?;
@@ -54,6 +54,15 @@ fn start_time(stat: &str) -> Option<u64> {
         return None;
     }
     words.nth(18)?.parse().ok()
+}
+
+/// What has to be gone before the node is.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct Processes {
+    /// It made the namespaces, and is in that of the network and that of the mounts.
+    pub holder: Identity,
+    /// The first one in the namespace of processes. It goes when all others there have gone.
+    pub first: Identity,
 }
 
 /// The directory of the cluster.
@@ -105,14 +114,19 @@ impl State {
         self.logs().join("cluster.log")
     }
 
-    pub fn record(&self, holder: Holder) -> Result<()> {
-        Ok(fs::write(self.0.join("holder.json"), serde_json::to_vec(&holder)?)?)
+    pub fn record(&self, processes: &Processes) -> Result<()> {
+        Ok(fs::write(self.0.join("processes.json"), serde_json::to_vec(processes)?)?)
+    }
+
+    /// The processes that were started last, whether they live or not.
+    pub fn processes(&self) -> Option<Processes> {
+        let text = fs::read(self.0.join("processes.json")).ok()?;
+        serde_json::from_slice(&text).ok()
     }
 
     /// The process that holds the namespaces, if it lives.
-    pub fn holder(&self) -> Option<Holder> {
-        let text = fs::read(self.0.join("holder.json")).ok()?;
-        serde_json::from_slice(&text).ok().filter(|holder: &Holder| holder.lives())
+    pub fn holder(&self) -> Option<Identity> {
+        Some(self.processes()?.holder).filter(|holder| holder.lives())
     }
 
     /// Removes everything. Nothing is mounted below it, except in the namespace of a node that lives.
@@ -154,9 +168,9 @@ mod tests {
 
     #[test]
     fn a_process_is_known_by_its_start() {
-        let this = Holder::of(std::process::id()).expect("this process");
+        let this = Identity::of(std::process::id()).expect("this process");
         assert!(this.lives());
-        assert!(!Holder { started: this.started + 1, ..this }.lives(), "a later process of the same id");
+        assert!(!Identity { started: this.started + 1, ..this }.lives(), "a later process of the same id");
     }
 
     #[test]
