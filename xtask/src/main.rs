@@ -3,6 +3,7 @@
 //! Each command is a file of its name. Progress goes to the standard error, results to the standard output.
 
 mod bench;
+mod cluster;
 mod codegen;
 mod demo;
 mod kubernetes;
@@ -42,6 +43,11 @@ enum Command {
         #[arg(long)]
         no_build: bool,
     },
+    /// A Kubernetes node on this machine, on which Pods run; needs root.
+    Cluster {
+        #[command(subcommand)]
+        action: cluster::Action,
+    },
     /// Build the real programs of the OP Stack, once per machine, and list them with what they say they are.
     Programs,
     /// Check everything: format, lints, generated files, tests. The last line tells the counts.
@@ -68,6 +74,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Build => plugins::build_all(),
         Command::Demo { keep, no_build } => demo::demo(keep, || build_unless(no_build)),
+        Command::Cluster { action } => cluster::cluster(action),
         Command::Programs => programs::programs(),
         Command::Test => return test::test(),
         Command::Tidy => tidy::tidy(),

@@ -26,13 +26,19 @@ impl Cluster {
     /// Takes the cluster of `OPSTACK_TEST_KUBECONFIG`, else of `KUBECONFIG`; starts a control plane
     /// if neither is set.
     pub fn from_env_or_start(options: Options) -> Result<Self> {
-        match named(|variable| env::var_os(variable))? {
-            Some((variable, kubeconfig)) => {
-                VOICE.say(&format!("using the cluster of {variable}={}", kubeconfig.display()));
-                Ok(Self::existing(kubeconfig))
-            }
+        match Self::from_env()? {
+            Some(given) => Ok(given),
             None => Ok(Self::from(ControlPlane::start(options)?)),
         }
+    }
+
+    /// The cluster of `OPSTACK_TEST_KUBECONFIG`, else of `KUBECONFIG`, if one of them is set.
+    pub fn from_env() -> Result<Option<Self>> {
+        let named = named(|variable| env::var_os(variable))?;
+        Ok(named.map(|(variable, kubeconfig)| {
+            VOICE.say(&format!("using the cluster of {variable}={}", kubeconfig.display()));
+            Self::existing(kubeconfig)
+        }))
     }
 
     /// An existing cluster.

@@ -102,6 +102,11 @@ impl Components {
         })
     }
 
+    /// All that belong to this plane.
+    pub(crate) fn all(&self) -> Vec<Component> {
+        self.slots().keys().copied().collect()
+    }
+
     pub(crate) fn has(&self, component: Component) -> bool {
         self.slots().contains_key(&component)
     }

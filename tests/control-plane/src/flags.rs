@@ -48,16 +48,14 @@ impl Site<'_> {
 
     /// `tokens` is the file of static tokens.
     pub(crate) fn apiserver(&self, tokens: &Path) -> Result<Vec<String>> {
-        let server = self.pki.server()?;
+        let server = self.pki.server(self.options.address)?;
         let kubelet = self.pki.client("kube-apiserver-kubelet", Some("system:masters"))?;
         let (private, public) = self.pki.service_account_keys()?;
         let mut flags = vec![
             format!("--etcd-servers=http://{}", self.etcd.address),
-            "--bind-address=127.0.0.1".to_owned(),
+            format!("--bind-address={}", self.options.address),
             format!("--secure-port={}", self.apiserver.number()),
             "--permit-port-sharing=true".to_owned(),
-            // The Service `kubernetes` can't have an endpoint on the loopback.
-            "--endpoint-reconciler-type=none".to_owned(),
             format!("--service-cluster-ip-range={SERVICE_RANGE}"),
             path_flag("tls-cert-file", &server.certificate),
             path_flag("tls-private-key-file", &server.key),
@@ -76,6 +74,10 @@ impl Site<'_> {
             "--max-mutating-requests-inflight=1000".to_owned(),
             "--profiling=true".to_owned(),
         ];
+        if self.options.address.is_loopback() {
+            // The Service `kubernetes` can't have an endpoint there.
+            flags.push("--endpoint-reconciler-type=none".to_owned());
+        }
         if let Some(interval) = self.options.etcd_compaction_interval {
             flags.push(format!("--etcd-compaction-interval={}", duration(interval)));
         }

@@ -24,11 +24,7 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    pub(crate) fn create() -> Result<Self> {
-        Self::create_in(&std::env::temp_dir())
-    }
-
-    fn create_in(parent: &Path) -> Result<Self> {
+    pub(crate) fn create_in(parent: &Path) -> Result<Self> {
         sweep(parent);
         let prefix = format!("{PREFIX}{}-", process::id());
         let directory = tempfile::Builder::new()

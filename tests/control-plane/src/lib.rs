@@ -44,7 +44,7 @@ mod options;
 mod pki;
 mod plane;
 mod ports;
-mod process;
+pub mod process;
 mod programs;
 
 pub use audit::{AuditLog, Event, Events, Mark};
@@ -55,4 +55,4 @@ pub use http::Response;
 pub use kubectl::Kubectl;
 pub use options::{AuditLevel, Options};
 pub use plane::ControlPlane;
-pub use programs::{ETCD_VERSION, KUBERNETES_VERSION, Programs};
+pub use programs::{ETCD_VERSION, KUBERNETES_VERSION, Programs, kubernetes_unit};

@@ -1,6 +1,6 @@
 //! What a control plane can be asked to be.
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
 
 /// How much of each request the audit log keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,11 @@ pub struct Options {
     pub apiserver_arguments: Vec<String>,
     /// More flags of kube-controller-manager.
     pub controller_manager_arguments: Vec<String>,
+    /// The address of this machine on which the API server listens: by default the loopback. With another one, Pods
+    /// reach the API server by the Service `kubernetes`.
+    pub address: Ipv4Addr,
+    /// Where the directory with everything of the plane is made; by default where temporary files are.
+    pub parent: Option<PathBuf>,
     /// How long each program may take until it is ready.
     pub start_timeout: Duration,
 }
@@ -50,6 +55,8 @@ impl Default for Options {
             etcd_arguments: Vec::new(),
             apiserver_arguments: Vec::new(),
             controller_manager_arguments: Vec::new(),
+            address: Ipv4Addr::LOCALHOST,
+            parent: None,
             // Seconds on an idle machine, but a machine that compiles at the same time isn't idle.
             start_timeout: Duration::from_secs(120),
         }

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Read as _,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
 };
 
@@ -14,8 +15,7 @@ use rcgen::{
 use rustls::pki_types::CertificateDer;
 
 /// Names by which the API server is called: from this machine, and from inside of the cluster.
-const SERVER_NAMES: [&str; 7] = [
-    "127.0.0.1",
+const SERVER_NAMES: [&str; 6] = [
     "localhost",
     crate::flags::FIRST_SERVICE_ADDRESS,
     "kubernetes",
@@ -57,9 +57,10 @@ impl Pki {
         self.authority.der()
     }
 
-    /// The API server's own certificate.
-    pub(crate) fn server(&self) -> Result<Identity> {
-        let mut params = CertificateParams::new(SERVER_NAMES.map(String::from))?;
+    /// The API server's own certificate, if it listens at `address`.
+    pub(crate) fn server(&self, address: Ipv4Addr) -> Result<Identity> {
+        let names = SERVER_NAMES.map(String::from).into_iter().chain([address.to_string()]);
+        let mut params = CertificateParams::new(names.collect::<Vec<_>>())?;
         params.distinguished_name = subject("kube-apiserver", None);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         self.sign("kube-apiserver", params)

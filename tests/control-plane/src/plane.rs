@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -68,10 +68,10 @@ impl ControlPlane {
 
     /// Makes keys, files and command lines; starts nothing.
     fn prepare(programs: &Programs, options: Options) -> Result<Self> {
-        let home = Home::create()?;
+        let home = Home::create_in(options.parent.as_deref().unwrap_or(&env::temp_dir()))?;
         let logs = home.path().join("logs");
         fs::create_dir(&logs)?;
-        let (etcd, etcd_peer, apiserver) = (Port::reserve()?, Port::reserve()?, Port::reserve()?);
+        let (etcd, etcd_peer, apiserver) = (Port::reserve()?, Port::reserve()?, Port::reserve_at(options.address)?);
         let pki = Pki::create(home.path().join("pki"))?;
         let token = pki::random_token()?;
         let api = Client::with_tls(apiserver.address, pki.authority_der(), token.clone())?;
@@ -120,7 +120,7 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// The API server's address, `https://127.0.0.1:PORT`.
+    /// The API server's address, `https://127.0.0.1:PORT` unless the options ask for another.
     pub fn url(&self) -> String {
         format!("https://{}", self.apiserver.address)
     }
@@ -160,6 +160,11 @@ impl ControlPlane {
     /// The process ids of what runs.
     pub fn process_ids(&self) -> BTreeMap<Component, u32> {
         self.components.ids()
+    }
+
+    /// Fails, with the end of its log, if a component has ended by itself. One that was stopped counts as such.
+    pub fn check(&self) -> Result<()> {
+        self.components.all().into_iter().try_for_each(|component| self.components.check(component))
     }
 
     /// The file that a component's messages go to.

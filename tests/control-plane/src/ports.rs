@@ -1,4 +1,4 @@
-//! TCP ports of the loopback that stay ours.
+//! TCP ports of this machine that stay ours.
 //!
 //! A port that was found free can be gone a moment later. So the socket that found it stays bound
 //! (it never listens) with SO_REUSEPORT set, and the servers bind their own socket beside it with
@@ -15,22 +15,27 @@ use rustix::{
     net::{AddressFamily, SocketType, bind, getsockname, socket, sockopt},
 };
 
-/// A port of 127.0.0.1, reserved for as long as this value lives.
+/// A port of one address, reserved for as long as this value lives.
 pub(crate) struct Port {
     pub address: SocketAddr,
     _reservation: OwnedFd,
 }
 
 impl Port {
+    /// A port of the loopback.
     pub(crate) fn reserve() -> Result<Self> {
-        Self::try_reserve().context("failed to reserve a port of 127.0.0.1")
+        Self::reserve_at(Ipv4Addr::LOCALHOST)
     }
 
-    fn try_reserve() -> Result<Self> {
+    pub(crate) fn reserve_at(address: Ipv4Addr) -> Result<Self> {
+        Self::try_reserve(address).with_context(|| format!("failed to reserve a port of {address}"))
+    }
+
+    fn try_reserve(address: Ipv4Addr) -> Result<Self> {
         let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
         fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
         sockopt::set_socket_reuseport(&socket, true)?;
-        bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+        bind(&socket, &SocketAddrV4::new(address, 0))?;
         let address = SocketAddr::try_from(getsockname(&socket)?)?;
         Ok(Self { address, _reservation: socket })
     }

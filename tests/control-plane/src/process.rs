@@ -1,4 +1,4 @@
-//! The running programs of a control plane.
+//! Running programs, each with its log.
 
 use std::{
     fs::{self, File},
@@ -10,14 +10,14 @@ use anyhow::{Context as _, Result};
 use go_build::spawn;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A running program of the control plane. Dropping it kills it.
-pub(crate) struct Process {
+/// A running program. Dropping it kills it, and so does the end of this process, however that comes.
+pub struct Process {
     child: Child,
 }
 
 impl Process {
     /// Starts `program`; what it says is appended to the file `log`.
-    pub(crate) fn start(program: &Path, arguments: &[String], log: &Path) -> Result<Self> {
+    pub fn start(program: &Path, arguments: &[String], log: &Path) -> Result<Self> {
         let open = || File::options().create(true).append(true).open(log);
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).stdout(open()?).stderr(open()?);
@@ -29,17 +29,18 @@ impl Process {
         Ok(Self { child })
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    /// The process id.
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// How it ended, if it has.
-    pub(crate) fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
+    pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
     }
 
     /// The id stays ours until the child is waited for, so this reaches nobody else.
-    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+    pub fn signal(&self, signal: Signal) -> Result<()> {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         Ok(kill_process(pid.context("a child without an id")?, signal)?)
     }
@@ -54,7 +55,7 @@ impl Drop for Process {
 }
 
 /// The last lines of a log, for an error message.
-pub(crate) fn tail(log: &Path) -> String {
+pub fn tail(log: &Path) -> String {
     const LINES: usize = 20;
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use go_build::Voice;
 
-pub use self::recipe::{ETCD_VERSION, KUBERNETES_VERSION};
+pub use self::recipe::{ETCD_VERSION, KUBERNETES_VERSION, kubernetes_unit};
 
 /// Who tells of progress.
 pub(crate) const VOICE: Voice = Voice("control-plane");

@@ -43,16 +43,21 @@ fn etcd() -> Unit {
 }
 
 fn kubernetes() -> Unit {
+    kubernetes_unit(&[
+        Program { name: "kube-apiserver", package: "k8s.io/kubernetes/cmd/kube-apiserver" },
+        Program { name: "kube-controller-manager", package: "k8s.io/kubernetes/cmd/kube-controller-manager" },
+        Program { name: "kube-scheduler", package: "k8s.io/kubernetes/cmd/kube-scheduler" },
+        Program { name: "kubectl", package: "k8s.io/kubernetes/cmd/kubectl" },
+    ])
+}
+
+/// Some programs of Kubernetes, in the release of the control plane.
+pub fn kubernetes_unit(programs: &'static [Program]) -> Unit {
     Unit {
         name: "kubernetes",
         module: "k8s.io/kubernetes",
         version: KUBERNETES_VERSION,
-        programs: &[
-            Program { name: "kube-apiserver", package: "k8s.io/kubernetes/cmd/kube-apiserver" },
-            Program { name: "kube-controller-manager", package: "k8s.io/kubernetes/cmd/kube-controller-manager" },
-            Program { name: "kube-scheduler", package: "k8s.io/kubernetes/cmd/kube-scheduler" },
-            Program { name: "kubectl", package: "k8s.io/kubernetes/cmd/kubectl" },
-        ],
+        programs,
         ldflags: kubernetes_ldflags(),
         prepare: prepare_kubernetes,
         also: &[],

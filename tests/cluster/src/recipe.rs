@@ -1,0 +1,152 @@
+//! How the programs of the node are built: modules, versions, and what is written for them here.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+use control_plane::{KUBERNETES_VERSION, kubernetes_unit};
+use go_build::{OLDEST_GO, Plan, Program, Unit, Voice};
+
+/// Who tells of progress.
+pub(crate) const VOICE: Voice = Voice("cluster");
+
+const COREDNS_MAIN: &str = include_str!("../files/coredns/main.go");
+const PAUSE_MAIN: &str = include_str!("../files/pause/main.go");
+const VOLUME_MAIN: &str = include_str!("../files/volume/main.go");
+
+/// The programs of a node, and those of the Pods that every cluster has.
+#[derive(Clone, Debug)]
+pub(crate) struct NodePrograms {
+    /// Where they are, all in one directory: containerd looks for its shim, and kubelet for nothing, on the PATH.
+    pub directory: PathBuf,
+}
+
+impl NodePrograms {
+    /// Takes them from the cache, where they are built first if they are not there yet.
+    pub fn find() -> Result<Self> {
+        Ok(Self { directory: plan().ensure_built()? })
+    }
+
+    /// The file of a program.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+}
+
+fn plan() -> Plan {
+    Plan {
+        voice: VOICE,
+        kind: "node",
+        release: format!("v{KUBERNETES_VERSION}"),
+        what: "a Kubernetes node",
+        otherwise: "let KUBECONFIG name a cluster that tests may use",
+        needed_bytes: 6 << 30,
+        units: vec![
+            kubernetes_unit(&[
+                Program { name: "kubelet", package: "k8s.io/kubernetes/cmd/kubelet" },
+                Program { name: "kube-proxy", package: "k8s.io/kubernetes/cmd/kube-proxy" },
+            ]),
+            containerd(),
+            network(),
+            volumes(),
+            coredns(),
+            ours("pause", &[Program { name: "pause", package: "." }], &[PAUSE_MAIN]),
+            ours("volume", &[Program { name: "volume", package: "." }], &[VOLUME_MAIN]),
+        ],
+    }
+}
+
+fn containerd() -> Unit {
+    published(
+        "containerd",
+        "github.com/containerd/containerd/v2",
+        "2.4.2",
+        &[
+            Program { name: "containerd", package: "github.com/containerd/containerd/v2/cmd/containerd" },
+            Program {
+                name: "containerd-shim-runc-v2",
+                package: "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+            },
+            Program { name: "ctr", package: "github.com/containerd/containerd/v2/cmd/ctr" },
+        ],
+    )
+}
+
+/// Of the reference plugins of CNI, those that a node on its own needs.
+fn network() -> Unit {
+    published(
+        "cni",
+        "github.com/containernetworking/plugins",
+        "1.9.1",
+        &[
+            Program { name: "loopback", package: "github.com/containernetworking/plugins/plugins/main/loopback" },
+            Program { name: "ptp", package: "github.com/containernetworking/plugins/plugins/main/ptp" },
+            Program { name: "host-local", package: "github.com/containernetworking/plugins/plugins/ipam/host-local" },
+        ],
+    )
+}
+
+fn volumes() -> Unit {
+    published(
+        "local-path-provisioner",
+        "github.com/rancher/local-path-provisioner",
+        "0.0.30",
+        &[Program { name: "local-path-provisioner", package: "github.com/rancher/local-path-provisioner" }],
+    )
+}
+
+/// Programs as their module has them.
+fn published(name: &'static str, module: &'static str, version: &'static str, programs: &'static [Program]) -> Unit {
+    Unit {
+        name,
+        module,
+        version,
+        programs,
+        ldflags: "-s -w".into(),
+        prepare: |go, unit, directory| {
+            let required = format!("{} v{}", unit.module, unit.version);
+            unit.write_tools_module(go, directory, &required, &[])
+        },
+        also: &[],
+    }
+}
+
+fn coredns() -> Unit {
+    Unit {
+        name: "coredns",
+        module: "github.com/coredns/coredns",
+        version: "1.14.7",
+        programs: &[Program { name: "coredns", package: "." }],
+        ldflags: "-s -w".into(),
+        prepare: |go, unit, directory| {
+            write_main(directory, COREDNS_MAIN, &format!("require {} v{}\n", unit.module, unit.version))?;
+            go.run(directory, &format!("{} {}: sources", unit.name, unit.version), &["mod", "tidy"])
+        },
+        also: &[COREDNS_MAIN],
+    }
+}
+
+/// A program of one file, which needs no module of others. The file is all that decides the result.
+fn ours(name: &'static str, programs: &'static [Program], main: &'static [&'static str; 1]) -> Unit {
+    Unit {
+        name,
+        module: "opstack.invalid",
+        version: "0.0.0",
+        programs,
+        ldflags: "-s -w".into(),
+        prepare: |_, unit, directory| write_main(directory, &unit.also.concat(), ""),
+        also: main,
+    }
+}
+
+fn write_main(directory: &Path, main: &str, requirements: &str) -> Result<()> {
+    let (major, minor) = OLDEST_GO;
+    let module = format!("module opstack.invalid/main\n\ngo {major}.{minor}.0\n\n{requirements}");
+    for (name, text) in [("go.mod", module.as_str()), ("main.go", main)] {
+        let path = directory.join(name);
+        fs::write(&path, text).with_context(|| format!("failed to write {}", path.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! What a machine needs to be a node, and what to do where something is missing.
+
+use std::{env, fs, path::Path};
+
+use crate::tool;
+
+/// Programs of the machine, with the Debian package of each.
+const TOOLS: [(&str, &str); 10] = [
+    ("unshare", "util-linux"),
+    ("setsid", "util-linux"),
+    ("mount", "mount"),
+    ("ip", "iproute2"),
+    ("nft", "nftables"),
+    ("iptables", "iptables"),
+    ("conntrack", "conntrack"),
+    ("runc", "runc"),
+    ("busybox", "busybox-static"),
+    ("ldd", "libc-bin"),
+];
+
+/// The controllers of control groups that a kubelet asks for.
+const CONTROLLERS: [&str; 5] = ["cpu", "cpuacct", "cpuset", "memory", "pids"];
+
+/// Says why this machine can't run a kubelet, if so.
+pub fn missing() -> Option<String> {
+    not_linux().or_else(no_root).or_else(no_tools).or_else(no_overlay).or_else(no_control_groups).or_else(no_namespaces)
+}
+
+fn not_linux() -> Option<String> {
+    (!cfg!(target_os = "linux")).then(|| format!("a kubelet needs Linux, and this is {}", env::consts::OS))
+}
+
+fn no_root() -> Option<String> {
+    (!rustix::process::geteuid().is_root()).then(|| {
+        "a kubelet needs root: run this as root, or let KUBECONFIG name a cluster that tests may use".to_owned()
+    })
+}
+
+fn no_tools() -> Option<String> {
+    let places = env::var_os("PATH").unwrap_or_default();
+    let is_there = |name: &str| env::split_paths(&places).any(|place| place.join(name).is_file());
+    let missing: Vec<_> = TOOLS.iter().filter(|(name, _)| !is_there(name)).collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let names: Vec<_> = missing.iter().map(|(name, _)| *name).collect();
+    let mut packages: Vec<_> = missing.iter().map(|(_, package)| *package).collect();
+    packages.dedup();
+    Some(format!("there is no {} on the PATH: apt-get install {}", names.join(", no "), packages.join(" ")))
+}
+
+fn no_overlay() -> Option<String> {
+    let known = fs::read_to_string("/proc/filesystems").unwrap_or_default();
+    (!known.contains("overlay")).then(|| "the kernel has no overlay file system: try `modprobe overlay`".to_owned())
+}
+
+/// Version 2 has one tree, which tells by this file what it has; version 1 has a tree for each controller.
+fn no_control_groups() -> Option<String> {
+    let root = Path::new("/sys/fs/cgroup");
+    if root.join("cgroup.controllers").is_file() {
+        return None;
+    }
+    let lacking: Vec<_> =
+        CONTROLLERS.into_iter().filter(|name| !root.join(name).join("cgroup.procs").exists()).collect();
+    (!lacking.is_empty()).then(|| {
+        format!(
+            "the controllers {} of control groups are not mounted below {}: a kubelet can limit nothing",
+            lacking.join(", "),
+            root.display()
+        )
+    })
+}
+
+fn no_namespaces() -> Option<String> {
+    let tried = tool::run("unshare", "--mount --net --pid --fork --mount-proc true");
+    tried
+        .err()
+        .map(|error| format!("this machine allows no namespaces of our own, probably it is a container: {error:#}"))
+}

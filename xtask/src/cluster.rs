@@ -1,0 +1,33 @@
+//! `cargo xtask cluster`: a Kubernetes node on this machine, by the program of `tests/cluster`.
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::{run, workspace};
+
+/// What to do with the cluster.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum Action {
+    /// Start it, or take the one that is there (or that KUBECONFIG names), and tell its KUBECONFIG.
+    Up,
+    /// Give it images of the programs of the OP Stack, and of `opstack` as it was built last.
+    Load,
+    /// End it, and remove all that is left of it.
+    Down,
+    /// Tell whether there is one.
+    Status,
+}
+
+/// Builds the program, which outlives this one, and calls it.
+pub fn cluster(action: Action) -> Result<()> {
+    // Of the workspace, for the reason that `workspace::build_opstack` has.
+    run::run(run::cargo(workspace::root()).args(["build", "--quiet", "--workspace", "--bin", "cluster"]))?;
+    let mut command = run::scrubbed(workspace::program("debug", "cluster"));
+    match action {
+        Action::Up => command.arg("up"),
+        Action::Load => command.arg("load").args(Some(workspace::opstack()).filter(|program| program.is_file())),
+        Action::Down => command.arg("down"),
+        Action::Status => command.arg("status"),
+    };
+    run::show(&mut command)
+}
