@@ -15,8 +15,9 @@ use crate::failure::Failure;
 pub struct SetupError(#[from] reqwest::Error);
 
 const USER_AGENT: &str = concat!("opstack/", env!("CARGO_PKG_VERSION"));
-/// Idle connections are closed before servers tire of them, so that a question seldom meets a closing one.
-const IDLE: Duration = Duration::from_secs(20);
+/// A connection serves the questions of one round. Kept till the next, each of thousands of pods would hold its buffers,
+/// and a question would meet connections of which the server is tired.
+const IDLE: Duration = Duration::from_secs(3);
 /// How long a connection for an action may take. What fails here was surely not sent.
 const ACTION_CONNECT: Duration = Duration::from_secs(3);
 
