@@ -12,12 +12,7 @@ pub const BY_THE_HOST: [(&str, &str, &str); 1] =
 
 /// Fields that repeat what is decided elsewhere: any other value is refused by a message that names them, and so none is
 /// ignored. Kind, path, and what decides.
-pub const REPEATED: [(Kind, &str, &str); 3] = [
-    (
-        Kind::Network,
-        "spec.chainID",
-        "the chain's files and its well-known name decide; other RPCs are told as WrongChain",
-    ),
+pub const REPEATED: [(Kind, &str, &str); 2] = [
     (Kind::Node, "spec.opGeth.network", "spec.optimismNetworkRef decides"),
     (Kind::Node, "spec.executionClient.settings.network", "spec.optimismNetworkRef decides"),
 ];
