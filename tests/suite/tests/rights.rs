@@ -72,8 +72,8 @@ fn qualified(group: &str, resource: &str) -> String {
     if group.is_empty() { format!("{resource}{part}") } else { format!("{resource}.{group}{part}") }
 }
 
-/// What was done with rights, whatever else the API server had against it. An object that an apply makes takes the right to create
-/// it.
+/// What was done with rights, whatever else the API server had against it. An apply that makes an object takes the right
+/// to create it.
 fn used(events: &Events) -> BTreeSet<(String, String)> {
     let mut all = BTreeSet::new();
     for event in events.iter().filter(|event| !event.resource.is_empty()) {

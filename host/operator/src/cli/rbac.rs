@@ -39,7 +39,11 @@ impl Args {
 
 /// The account, what it may do in the cluster, and what in its own namespace.
 fn documents(name: &str, namespace: &str, manifests: &[&Manifest]) -> [Value; 5] {
-    let object = |kind: &str, metadata: Value| json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": metadata});
+    const GROUP: &str = "rbac.authorization.k8s.io";
+    let object = |kind: &str, metadata: Value| {
+        let version = format!("{GROUP}/v1");
+        json!({"apiVersion": version, "kind": kind, "metadata": metadata})
+    };
     let (here, everywhere) = (json!({"name": name, "namespace": namespace}), json!({"name": name}));
     let with = |mut object: Value, field: &str, value: Value| {
         object[field] = value;
@@ -48,7 +52,7 @@ fn documents(name: &str, namespace: &str, manifests: &[&Manifest]) -> [Value; 5]
     let bound = |object: Value, kind: &str| {
         let object =
             with(object, "subjects", json!([{"kind": "ServiceAccount", "name": name, "namespace": namespace}]));
-        with(object, "roleRef", json!({"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}))
+        with(object, "roleRef", json!({"apiGroup": GROUP, "kind": kind, "name": name}))
     };
     [
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": here}),
