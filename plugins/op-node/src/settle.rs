@@ -90,6 +90,7 @@ impl<'a> Node<'a> {
         let urls = wiring.fingerprints(cx, &metadata.namespace)?;
         let keys = Keys::find(cx, &app, spec)?;
         let signing = signing(cx, me)?;
+        let signed_by = signing.iter().map(|signing| signing.fingerprint().to_string()).collect();
         let l1 = L1::find(cx, me, &network, &chain)?;
         let shared = &network.spec.shared_config;
         let inherit = |own: &ResourcesSpec, documented: ResourcesSpec, path: &str| {
@@ -110,7 +111,7 @@ impl<'a> Node<'a> {
             security: Security::inherit(&spec.security, &shared.security),
             fragment: ClientFragment::default(),
             events: [wiring.events.clone(), keys.events.clone()].concat(),
-            restart_on: [l1.restart_on, keys.restart_on.clone(), chain.restart_on.clone(), urls].concat(),
+            restart_on: [l1.restart_on, keys.restart_on.clone(), chain.restart_on.clone(), urls, signed_by].concat(),
             l1: l1.rpc,
             beacon: l1.beacon,
             cx,

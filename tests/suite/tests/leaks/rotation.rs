@@ -12,10 +12,11 @@ const NAMESPACE: &str = "rotation";
 const APPS: &str = "/apis/apps/v1/namespaces/rotation";
 
 /// A key of a Secret, and the workloads whose pods use it.
-const USERS: [(&str, &str, &[&str]); 8] = [
+const USERS: [(&str, &str, &[&str]); 9] = [
     ("engine", "key", &["statefulsets/node"]),
     // A replica names the sequencer by its identity.
     ("identity", "key", &["statefulsets/derived", "statefulsets/node"]),
+    ("gossip", "key", &["statefulsets/node"]),
     ("root", "key", &["statefulsets/derived"]),
     ("batcher", "key", &["deployments/batcher"]),
     ("signer-tls", "tls.key", &["deployments/proposer"]),
