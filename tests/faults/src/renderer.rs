@@ -10,7 +10,7 @@ use opstack_core::{
 };
 use opstack_engine::{Engine, EngineConfig};
 use opstack_operator::{
-    cache::{Cache, Entry, Keep, facts::Facts},
+    cache::{Cache, Keep, facts::Facts},
     cli::offline,
     lookups::Lookups,
     plugins::{Registry, Serving, loader},
@@ -80,7 +80,7 @@ impl Renderer {
     pub fn know(&self, object: &Value) {
         let key = key_of(object);
         let keep = Keep { body: true, status: true };
-        self.cache.put(Entry::of(&key.kind, object.clone(), keep, &Facts::offline()));
+        self.cache.put(self.cache.entry(&key.kind, object.clone(), keep, &Facts::offline()));
     }
 
     /// Puts into the world what the objects lead to. They refer to each other, so it is done again and again.

@@ -160,8 +160,11 @@ fn changes_of_what_cannot_change_are_refused_by_the_rules() {
     println!("X15: {} changes are refused by the definitions", tried.len());
 }
 
+/// Columns and what they show.
+type Cells = Vec<(&'static str, &'static str)>;
+
 /// Status of a paused object, and what `kubectl get` then shows beside name and age.
-fn rows() -> [(Value, Value, Vec<(&'static str, &'static str)>); 5] {
+fn rows() -> [(Value, Value, Cells); 5] {
     let namespace = "columns";
     let network = network(namespace, "net");
     let net = json!({"name": "net"});

@@ -33,7 +33,9 @@ pub const PLANTED: &str = "planted";
 
 /// A control plane, the project's plugins, the guest that repeats what it sees, and who listens.
 pub struct World {
+    /// The cluster.
     pub site: Site,
+    /// The operator, with real plugins.
     pub operator: Operator,
     /// Where traces go.
     traces: Listener,
