@@ -188,8 +188,8 @@ fn checked(serving: &Serving, key: &ObjectKey, object: &Value, answer: Answer) -
     let owner = Owner { key: key.clone(), uid: "00000000-0000-0000-0000-000000000001".into(), api_version };
     let desired = match policy::check(resources, &owner, &serving.name, &serving.grants, &kinds) {
         Ok(desired) => desired,
-        // What users merge into a pod is theirs; the host says which rule it breaks.
-        Err(fault) if fault.reason == "PodSecurity" && !object["spec"]["podTemplate"].is_null() => {
+        // What users merge into a pod, or allow it, is theirs; the host says which rule it breaks.
+        Err(fault) if fault.reason == "PodSecurity" && is_asked_for(&object["spec"]) => {
             return Ok(Outcome::Refused(fault.message));
         }
         Err(other) => return Err(fault(other)),
@@ -197,6 +197,11 @@ fn checked(serving: &Serving, key: &ObjectKey, object: &Value, answer: Answer) -
     let made = desired.children.into_iter().filter(|child| child.policy != Policy::Patch).map(|child| child.object);
     let objects = made.chain(answer.secrets.iter().map(secret_of)).collect();
     Ok(Outcome::Rendered(Rendered { objects, status: answer.status }))
+}
+
+/// Whether a spec may mean a pod that a restricted namespace refuses.
+fn is_asked_for(spec: &Value) -> bool {
+    !spec["podTemplate"].is_null() || spec["security"]["runAsNonRoot"] == false
 }
 
 /// Values are the host's, and of no matter here; names and keys are the plugin's.

@@ -46,12 +46,15 @@ pub fn coverage(explorer: &Explorer, leaf: &Leaf) -> Covered {
     if let Some((.., decides)) = repeated {
         let refused = |trial: &Trial| matches!(trial.outcome, Outcome::Refused(_));
         let is_repeated = found.iter().all(|(_, trials)| {
-            trials.iter().any(refused) && trials.iter().all(|trial| trial.outcome < Outcome::NotHonoured(String::new()))
+            trials.iter().any(refused) && trials.iter().all(|trial| trial.outcome != Outcome::Rendered)
         });
         return if is_repeated {
             Covered::Repeated((*decides).into())
         } else {
-            Covered::Ignored("it is not refused".into())
+            let other = |trial: &&Trial| !refused(trial);
+            let others = found.iter().flat_map(|(_, trials)| trials).filter(other);
+            let others: Vec<_> = others.map(|trial| (&trial.value, &trial.outcome)).take(3).collect();
+            Covered::Ignored(format!("it is not always refused by name: {others:?}"))
         };
     }
     let lacks: Vec<_> = found.iter().filter_map(|(flavour, trials)| lack(leaf, flavour, trials)).collect();

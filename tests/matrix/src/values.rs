@@ -95,7 +95,7 @@ mod tests {
     use crate::leaves;
 
     /// Those for which there are values here, or by name: whoever adds another one adds values for it.
-    const PATTERNS: [&str; 15] = [
+    const PATTERNS: [&str; 16] = [
         "",
         "^/",
         "^[0-9]+$",
@@ -103,6 +103,7 @@ mod tests {
         "^[a-z0-9-]*$",
         "^[a-z0-9-]{1,40}$",
         "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+        "^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$",
         "^[A-Za-z0-9._-]*$",
         "^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$",
         "^0x[0-9a-fA-F]{40}$",

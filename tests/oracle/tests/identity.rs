@@ -62,7 +62,8 @@ fn rendered_peer_id(key: &str) -> Result<String> {
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins");
     let objects = answer(opstack().args(["render", "--filename=-", "--plugins"]).arg(plugins), &documents)?;
     ensure!(!objects.contains(key), "the key is shown");
-    let (_, id) = objects.split_once("/p2p/").context("the replica has no static peer")?;
+    let (_, peer) = objects.split_once("/dns4/sequencer-0.").context("the sequencer is no static peer")?;
+    let (_, id) = peer.split_once("/p2p/").context("the peer has no id")?;
     Ok(id.chars().take_while(char::is_ascii_alphanumeric).collect())
 }
 

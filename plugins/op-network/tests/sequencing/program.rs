@@ -55,8 +55,9 @@ fn next(status: &Value, answers: [Value; 2], outcomes: Value) -> (Value, Vec<(St
         call::reconcile::<OptimismNetwork>(&cluster, around.request(&network)).unwrap()
     };
     let probes = ask(json!({})).probes;
+    let of_sequencers = probes.iter().filter(|probe| probe.id.starts_with("sequencer-"));
     let observations: Vec<_> =
-        probes[1..].iter().zip(answers).map(|(probe, answer)| json!({"probe": probe.id, "answer": answer})).collect();
+        of_sequencers.zip(answers).map(|(probe, answer)| json!({"probe": probe.id, "answer": answer})).collect();
     let response = ask(json!({"observations": observations, "outcomes": outcomes}));
     let status: Value = serde_json::from_str(&response.status).unwrap();
     let calls = response.actions.into_iter().map(|action| (action.call.method, action.call.params));

@@ -186,8 +186,14 @@ fn rows() -> [(Value, Value, Cells); 5] {
     [
         (
             network.clone(),
-            json!({"phase": "Ready", "conditions": connected}),
-            vec![("PHASE", "Ready"), ("CHAIN", "11155420"), ("L1", "11155111"), ("L1 CONNECTED", "True")],
+            json!({"phase": "Ready", "conditions": connected, "sequencing": {"stage": "Running", "active": "columns/node"}}),
+            vec![
+                ("PHASE", "Ready"),
+                ("CHAIN", "11155420"),
+                ("L1", "11155111"),
+                ("SEQUENCER", "columns/node"),
+                ("L1 CONNECTED", "True"),
+            ],
         ),
         (
             replica(namespace, "node", &network, "geth"),
