@@ -44,17 +44,17 @@ pub fn coverage(explorer: &Explorer, leaf: &Leaf) -> Covered {
     }
     let repeated = REPEATED.iter().find(|(kind, repeated, _)| *kind == leaf.kind && *repeated == path);
     if let Some((.., decides)) = repeated {
-        let refused = |trial: &Trial| matches!(trial.outcome, Outcome::Refused(_));
+        let told = |trial: &Trial| matches!(trial.outcome, Outcome::Refused(_) | Outcome::NotHonoured(_));
         let is_repeated = found.iter().all(|(_, trials)| {
-            trials.iter().any(refused) && trials.iter().all(|trial| trial.outcome != Outcome::Rendered)
+            trials.iter().any(told) && trials.iter().all(|trial| trial.outcome != Outcome::Rendered)
         });
         return if is_repeated {
             Covered::Repeated((*decides).into())
         } else {
-            let other = |trial: &&Trial| !refused(trial);
+            let other = |trial: &&Trial| !told(trial);
             let others = found.iter().flat_map(|(_, trials)| trials).filter(other);
             let others: Vec<_> = others.map(|trial| (&trial.value, &trial.outcome)).take(3).collect();
-            Covered::Ignored(format!("it is not always refused by name: {others:?}"))
+            Covered::Ignored(format!("it is neither refused nor told: {others:?}"))
         };
     }
     let lacks: Vec<_> = found.iter().filter_map(|(flavour, trials)| lack(leaf, flavour, trials)).collect();
