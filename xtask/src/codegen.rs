@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | `config/crds/*.yaml` | `opstack crds`: the plugins' own definitions, as the host installs them |
 //! | `config/rbac/opstack.yaml` | `opstack rbac`: the rights that an operator with our plugins needs |
+//! | `charts/opstack`, in part | the same, for those who install with Helm |
 //! | `docs/cli.md` | `opstack --help`, of all commands |
 //! | the end of `docs/plugin-api.md` | the files of `wit/`, and the documents in `sdk/src/execution.rs` |
 
 mod api;
+mod chart;
 mod cli;
 mod crds;
 
@@ -34,13 +36,18 @@ pub enum Mode {
     Check,
 }
 
+/// The first line of a generated file.
+const HEADER: &str = "# Written by `cargo xtask codegen`.\n";
+
 /// Texts by their path from the root.
 type Files = BTreeMap<PathBuf, String>;
 
 /// Makes the files from the plugins and the `opstack` that are built.
 pub fn codegen(mode: Mode) -> Result<()> {
     let mut files = crds::files()?;
-    files.insert("config/rbac/opstack.yaml".into(), rights()?);
+    let rights = rights()?;
+    files.extend(chart::files(&files, &rights)?);
+    files.insert("config/rbac/opstack.yaml".into(), rights);
     files.insert("docs/cli.md".into(), cli::document()?);
     files.insert(api::PATH.into(), api::document()?);
     let stale = stale(workspace::root(), &files)?;
@@ -54,7 +61,7 @@ pub fn codegen(mode: Mode) -> Result<()> {
 fn rights() -> Result<String> {
     let plugins = workspace::results().join("plugins");
     let documents = run::output(opstack().args(["rbac", "--plugins"]).arg(plugins))?;
-    Ok(format!("# Written by `cargo xtask codegen`.\n{documents}"))
+    Ok(format!("{HEADER}{documents}"))
 }
 
 /// The program `opstack`, with nothing of this environment in what it says of itself.

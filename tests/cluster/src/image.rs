@@ -26,8 +26,8 @@ const AUTHORITIES: &str = "etc/ssl/certs/ca-certificates.crt";
 
 /// An image of one program.
 ///
-/// It has one layer: the program, the shared libraries that it names (none if it is static), the certificates of public
-/// authorities, a user of its own, and a `/tmp`. The same files make the same image, byte for byte.
+/// It has one layer: the program, the shared libraries that it names (none if it is static), other files, the certificates
+/// of public authorities, a user of its own, and a `/tmp`. The same files make the same image, byte for byte.
 #[derive(Clone, Debug)]
 pub struct Image {
     /// With its tag, as a Pod names it.
@@ -36,6 +36,8 @@ pub struct Image {
     pub program: PathBuf,
     /// The program's name in the image, which starts it.
     pub entry: String,
+    /// Other files, and where each is in the image, from its root.
+    pub files: Vec<(PathBuf, String)>,
     /// With a shell and a few tools, of busybox: the published images of geth have one, and the init container of the
     /// operator's Pods relies on it.
     pub has_shell: bool,
@@ -46,7 +48,7 @@ impl Image {
     pub fn of(name: impl Into<String>, program: impl Into<PathBuf>) -> Self {
         let program = program.into();
         let entry = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Self { name: name.into(), program, entry, has_shell: false }
+        Self { name: name.into(), program, entry, files: Vec::new(), has_shell: false }
     }
 
     /// Writes the archive.
@@ -114,6 +116,9 @@ impl Image {
             add_file(&mut builder, &authorities, AUTHORITIES, 0o644)?;
         }
         add_program(&mut builder, &self.program, &format!("{BIN}/{}", self.entry))?;
+        for (source, path) in &self.files {
+            add_file(&mut builder, source, path, 0o644)?;
+        }
         if self.has_shell {
             add_shell(&mut builder)?;
         }
@@ -252,7 +257,10 @@ mod tests {
         let program = directory.path().join("some");
         fs::write(&program, "#!/no/interpreter\n").expect("a file");
         let archive = directory.path().join("some.tar");
-        let image = Image::of("example.org/some:v1", &program);
+        let file = directory.path().join("a.wasm");
+        fs::write(&file, "a component").expect("a file");
+        let files = vec![(file, "plugins/a.wasm".to_string())];
+        let image = Image { files, ..Image::of("example.org/some:v1", &program) };
         image.write(&archive).expect("an image");
         let bytes = fs::read(&archive).expect("the archive");
         let files = entries(&bytes);
@@ -270,6 +278,7 @@ mod tests {
         let layer = entries(&blob(&files, &manifest["layers"][0]));
         let mode = |path: &str| layer.iter().find(|(found, ..)| found == path).map(|(_, mode, _)| *mode);
         assert_eq!(mode("usr/local/bin/some"), Some(0o755));
+        assert_eq!(mode("plugins/a.wasm"), Some(0o644));
         assert_eq!(mode("tmp/"), Some(0o1777));
 
         image.write(&archive).expect("the image once more");

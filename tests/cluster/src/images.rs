@@ -5,7 +5,7 @@
 //! | `opstack.invalid/op-node:v1.19.6`, likewise the others of [`op_programs::PROGRAMS`] and the older release | its own |
 //! | `opstack.invalid/op-geth:v…`, `geth:v…` | `geth`, which is what the published images call both, and a shell |
 //! | `opstack.invalid/anvil:v…` | `anvil`, with the libraries of C that it is linked to |
-//! | `opstack.invalid/opstack:…` | the operator, likewise |
+//! | `opstack.invalid/opstack:…` | the operator, likewise, and the components of plugins in `/plugins` |
 //!
 //! The names are not those of published images, which hold other builds: a resource asks for these by its field for the
 //! image. No registry has that name, so that nothing is ever pulled in their stead.
@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 use op_programs::OpPrograms;
 
 use crate::{image::Image, recipe::NodePrograms, tool};
@@ -43,13 +43,35 @@ pub fn of_programs(programs: &OpPrograms) -> Vec<Image> {
         entry: if program.name == "op-geth" { "geth".into() } else { program.name.into() },
         has_shell: program.name.ends_with("geth"),
         program: program.path,
+        files: Vec::new(),
     };
     programs.all().into_iter().map(image).collect()
 }
 
-/// The operator's image. Its version is that of this workspace.
-pub fn of_opstack(program: impl Into<PathBuf>) -> Image {
-    Image::of(name("opstack", env!("CARGO_PKG_VERSION")), program)
+/// The operator's image, with the components in a directory (`*.wasm`), as the chart looks for them. Its version is that of
+/// this workspace.
+///
+/// # Errors
+/// When the directory can't be read, or has no component.
+pub fn of_opstack(program: impl Into<PathBuf>, components: &Path) -> Result<Image> {
+    let image = Image::of(name("opstack", env!("CARGO_PKG_VERSION")), program);
+    Ok(Image { files: baked_in(components)?, ..image })
+}
+
+/// The components of a directory, in the order of their names, and where each is in the image.
+fn baked_in(components: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let entries = fs::read_dir(components).with_context(|| format!("failed to read {}", components.display()))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.ends_with(".wasm") {
+            files.push((path, format!("plugins/{name}")));
+        }
+    }
+    ensure!(!files.is_empty(), "there is no component (*.wasm) in {}: build them first", components.display());
+    files.sort();
+    Ok(files)
 }
 
 /// The name of an image that is made here.
@@ -73,4 +95,23 @@ pub(crate) fn load(images: &[Image], ctr: &Path, socket: &Path, directory: &Path
 fn archive(image: &Image, directory: &Path) -> PathBuf {
     let name = image.name.replace(['/', ':'], "_");
     directory.join(format!("{name}.tar"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn components_are_where_the_chart_looks_for_them() -> Result<()> {
+        let directory = tempfile::tempdir()?;
+        let error = baked_in(directory.path()).expect_err("it is empty").to_string();
+        assert!(error.contains("no component"), "{error}");
+
+        for name in ["b.wasm", "a.wasm", "notes.txt"] {
+            fs::write(directory.path().join(name), "")?;
+        }
+        let places: Vec<_> = baked_in(directory.path())?.into_iter().map(|(_, place)| place).collect();
+        assert_eq!(places, ["plugins/a.wasm", "plugins/b.wasm"]);
+        Ok(())
+    }
 }

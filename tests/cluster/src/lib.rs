@@ -144,6 +144,15 @@ impl Drop for Cluster {
     }
 }
 
+/// Says why a test can't have a node of its own here, if so.
+pub fn why_not() -> Option<String> {
+    match control_plane::Cluster::from_env() {
+        Ok(Some(_)) => Some("another cluster is named by the environment, and this is about a node of our own".into()),
+        Ok(None) => missing(),
+        Err(error) => Some(format!("{error:#}")),
+    }
+}
+
 /// Ends the cluster of this machine, and removes what is left of it or of one that crashed.
 pub fn down() -> Result<()> {
     let _lock = state::lock()?;

@@ -1,15 +1,16 @@
 //! The cluster for use by hand, and the two programs that it is started by.
 
-use std::{env, process::ExitCode};
+use std::{env, path::Path, process::ExitCode};
 
 use anyhow::{Result, bail};
-use cluster::{Cluster, Life, images};
+use cluster::{Cluster, Image, Life, images};
 use op_programs::OpPrograms;
 
 const USAGE: &str = "usage: cluster COMMAND
   up      start a Kubernetes node with its control plane, or take the one that is there
   down    end it, and remove all that is left of it
-  load    make images of the programs of the OP Stack, and of `opstack` if its path follows; give them to the node
+  load    make images of the programs of the OP Stack, and of `opstack` if its path and the directory of its plugins
+          follow; give them to the node
   status  tell whether there is one";
 
 fn main() -> ExitCode {
@@ -28,7 +29,7 @@ fn command(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["up"] => up(),
         ["load"] => load(None),
-        ["load", opstack] => load(Some(opstack)),
+        ["load", opstack, plugins] => load(Some(images::of_opstack(opstack, Path::new(plugins))?)),
         ["down"] => cluster::down(),
         ["status"] => {
             cluster::status().iter().for_each(|line| println!("{line}"));
@@ -55,10 +56,10 @@ fn up() -> Result<()> {
     Ok(())
 }
 
-fn load(opstack: Option<&str>) -> Result<()> {
+fn load(opstack: Option<Image>) -> Result<()> {
     let cluster = Cluster::start(&env::current_exe()?, Life::UntilDown)?;
     let mut made = images::of_programs(&OpPrograms::find()?);
-    made.extend(opstack.map(images::of_opstack));
+    made.extend(opstack);
     cluster.load(&made)?;
     made.iter().for_each(|image| println!("{}", image.name));
     Ok(())

@@ -29,7 +29,7 @@ const SOON: &str = "--timeout=180s";
 
 #[test]
 fn pods_of_a_chain_run_and_nothing_is_left_of_the_node() -> Result<()> {
-    if let Some(why) = support::why_not() {
+    if let Some(why) = cluster::why_not() {
         println!("skipped: {why}");
         return Ok(());
     }
@@ -63,7 +63,7 @@ fn pods_of_a_chain_run_and_nothing_is_left_of_the_node() -> Result<()> {
 
 #[test]
 fn a_node_that_is_killed_ends_and_is_cleaned_up() -> Result<()> {
-    if let Some(why) = support::why_not() {
+    if let Some(why) = cluster::why_not() {
         println!("skipped: {why}");
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
-use super::Files;
+use super::{Files, HEADER};
 use crate::{run, workspace};
 
 /// Holds generated files only.
@@ -21,7 +21,7 @@ fn split(stream: &str) -> Result<Files> {
             // Two blanks: of the metadata, which come before the spec.
             let name = document.lines().find_map(|line| line.strip_prefix("  name: "));
             let name = name.context("`opstack crds` printed a document without a name")?;
-            let text = format!("# Written by `cargo xtask codegen`.\n{}\n", document.trim_end());
+            let text = format!("{HEADER}{}\n", document.trim_end());
             Ok((format!("{DIRECTORY}/{name}.yaml").into(), text))
         })
         .collect()
