@@ -71,6 +71,10 @@ pub struct ClientRequest {
     /// The batcher's throttling needs the `miner` API.
     #[serde(default)]
     pub miner_api: bool,
+    /// op-node hands over each block, from the first one on (`--syncmode=consensus-layer`): the client MUST take them on an
+    /// empty database, whatever the settings say of how states are fetched.
+    #[serde(default)]
+    pub block_by_block: bool,
     /// Log settings after inheritance.
     pub logging: Logging,
     /// Whether metrics are served.

@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: from nothing to the tree of all that the examples become, on a machine without a cluster.
 
+mod chain;
 mod site;
 mod tree;
 
@@ -17,6 +18,7 @@ use crate::{
     run::{self, say},
     workspace,
 };
+pub use chain::chain;
 use site::Site;
 use tree::Snapshot;
 

@@ -36,6 +36,9 @@ enum Command {
     Build,
     /// Show what the examples become, on a Kubernetes API server that is started for it.
     Demo {
+        /// Instead of the examples a whole chain, whose programs run; needs root.
+        #[arg(long, conflicts_with = "keep")]
+        chain: bool,
         /// Leave everything up until Ctrl-C, and tell how to look at it.
         #[arg(long)]
         keep: bool,
@@ -73,7 +76,8 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Build => plugins::build_all(),
-        Command::Demo { keep, no_build } => demo::demo(keep, || build_unless(no_build)),
+        Command::Demo { chain: true, no_build, .. } => demo::chain(|| build_unless(no_build)),
+        Command::Demo { keep, no_build, .. } => demo::demo(keep, || build_unless(no_build)),
         Command::Cluster { action } => cluster::cluster(action),
         Command::Programs => programs::programs(),
         Command::Test => return test::test(),

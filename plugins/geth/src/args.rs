@@ -1,7 +1,7 @@
 //! Arguments of op-geth v1.101702.3: `cmd/utils/flags.go`, `internal/debug/flags.go`.
 
 use opstack_sdk::execution::{ClientRequest, Genesis, Unsupported};
-use opstack_sdk::opstack::execution::{AuthRpc, GcMode, StateScheme, TxPool};
+use opstack_sdk::opstack::execution::{AuthRpc, GcMode, StateScheme, SyncMode, TxPool};
 use opstack_sdk::opstack::overrides::with_extra_args;
 use opstack_sdk::opstack::shared::{LogFormat, LogLevel};
 
@@ -36,7 +36,7 @@ pub fn args(request: &ClientRequest) -> Vec<String> {
         args.push(format!("--config={}/{CONFIG}", request.mounts.files.path));
     }
     args.extend([
-        format!("--syncmode={}", settings.sync_mode.as_str()),
+        format!("--syncmode={}", sync_mode(request).as_str()),
         format!("--gcmode={}", settings.gc_mode.as_str()),
         format!("--cache={}", settings.cache),
         // Its socket would be in the data directory, for nobody.
@@ -55,6 +55,12 @@ pub fn args(request: &ClientRequest) -> Vec<String> {
         args.extend(["--metrics".into(), "--metrics.addr=0.0.0.0".into(), format!("--metrics.port={METRICS_PORT}")]);
     }
     with_extra_args(args, &request.extra_args)
+}
+
+/// On an empty database op-geth in the mode snap takes no block that is handed to it, and stays where it is
+/// (`eth/catalyst/api.go`, op-geth v1.101702.3).
+fn sync_mode(request: &ClientRequest) -> SyncMode {
+    if request.block_by_block { SyncMode::Full } else { request.settings.sync_mode }
 }
 
 /// The virtual hosts are `*`: a Service is called by its name, which geth's default refuses with 403.

@@ -18,7 +18,7 @@ use crate::checks;
 use crate::compat;
 use crate::honour;
 use crate::keys::Keys;
-use crate::spec::OpNodeSpec;
+use crate::spec::{OpNodeSpec, SyncMode};
 use crate::wiring::Wiring;
 
 /// A node, settled.
@@ -207,6 +207,7 @@ impl<'a> Node<'a> {
             // A batcher with throttling stops itself without it. Serving it to none does less harm than restarting the
             // sequencer when a batcher appears; the network policy keeps others away.
             miner_api: spec.is_sequencer(),
+            block_by_block: checks::sync_mode(spec, &self.network) == SyncMode::ConsensusLayer,
             logging: self.logging.clone(),
             metrics: self.metrics.enabled,
             mounts: Mounts {

@@ -25,7 +25,8 @@ pub struct ExecutionSettings {
     pub data_dir: Option<String>,
     /// The volume.
     pub storage: Storage<1024>,
-    /// How the chain's state is fetched first.
+    /// How the chain's state is fetched first. It is `full` wherever op-node's mode is consensus-layer: there op-node hands
+    /// over block by block, which op-geth in the mode snap does not take.
     pub sync_mode: SyncMode,
     /// Which states are kept.
     pub gc_mode: GcMode,

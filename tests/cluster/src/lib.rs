@@ -35,6 +35,7 @@ mod libraries;
 mod machine;
 pub mod network;
 mod node;
+mod packages;
 mod recipe;
 mod requirements;
 mod state;

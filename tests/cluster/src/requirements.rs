@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::Path};
 
-use crate::tool;
+use crate::{packages, tool};
 
 /// Programs of the machine, with the Debian package of each.
 const TOOLS: [(&str, &str); 10] = [
@@ -21,7 +21,7 @@ const TOOLS: [(&str, &str); 10] = [
 /// The controllers of control groups that a kubelet asks for.
 const CONTROLLERS: [&str; 5] = ["cpu", "cpuacct", "cpuset", "memory", "pids"];
 
-/// Says why this machine can't run a kubelet, if so.
+/// Says why this machine can't run a kubelet, if so. Packages that it lacks are installed first, where it is Debian's.
 pub fn missing() -> Option<String> {
     not_linux().or_else(no_root).or_else(no_tools).or_else(no_overlay).or_else(no_control_groups).or_else(no_namespaces)
 }
@@ -36,17 +36,21 @@ fn no_root() -> Option<String> {
     })
 }
 
+/// Installs what is missing, if it can.
 fn no_tools() -> Option<String> {
+    let mut wanted: Vec<_> = missing_tools().map(|(_, package)| package).collect();
+    wanted.dedup();
+    let attempt = (!wanted.is_empty()).then(|| packages::install(&wanted));
+    let names: Vec<_> = missing_tools().map(|(name, _)| name).collect();
+    let why = attempt.and_then(Result::err).map(|error| format!(": {error:#}")).unwrap_or_default();
+    (!names.is_empty())
+        .then(|| format!("there is no {} on the PATH; install {}{why}", names.join(", no "), wanted.join(" ")))
+}
+
+fn missing_tools() -> impl Iterator<Item = (&'static str, &'static str)> {
     let places = env::var_os("PATH").unwrap_or_default();
-    let is_there = |name: &str| env::split_paths(&places).any(|place| place.join(name).is_file());
-    let missing: Vec<_> = TOOLS.iter().filter(|(name, _)| !is_there(name)).collect();
-    if missing.is_empty() {
-        return None;
-    }
-    let names: Vec<_> = missing.iter().map(|(name, _)| *name).collect();
-    let mut packages: Vec<_> = missing.iter().map(|(_, package)| *package).collect();
-    packages.dedup();
-    Some(format!("there is no {} on the PATH: apt-get install {}", names.join(", no "), packages.join(" ")))
+    let is_there = move |name: &str| env::split_paths(&places).any(|place| place.join(name).is_file());
+    TOOLS.into_iter().filter(move |(name, _)| !is_there(name))
 }
 
 fn no_overlay() -> Option<String> {

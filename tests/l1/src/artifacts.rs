@@ -19,14 +19,18 @@ const VARIABLE: &str = "OPSTACK_CONTRACTS";
 const VOICE: Voice = Voice("contracts");
 
 /// What is deployed.
-const CONTRACTS: [&str; 14] = [
+const CONTRACTS: [&str; 18] = [
     "AlphabetVM",
     "AnchorStateRegistry",
     "DelayedWETH",
     "DisputeGameFactory",
+    "FaultDisputeGame",
     "L1CrossDomainMessenger",
     "L1StandardBridge",
+    "L2CrossDomainMessenger",
     "L2OutputOracle",
+    "L2StandardBridge",
+    "L2ToL1MessagePasser",
     "OptimismPortal",
     "OptimismPortal2",
     "PermissionedDisputeGame",
@@ -64,11 +68,19 @@ impl Artifacts {
 
     /// The code that deploys a contract, without the arguments of its constructor.
     pub fn creation(&self, name: &str) -> Result<Bytes> {
+        self.code(name, "bytecode")
+    }
+
+    /// The code of a contract as it runs, where no constructor has written into it.
+    pub fn deployed(&self, name: &str) -> Result<Bytes> {
+        self.code(name, "deployedBytecode")
+    }
+
+    fn code(&self, name: &str, which: &str) -> Result<Bytes> {
         let path = self.0.join(file(name));
         let text = fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
         let artifact: Value = serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))?;
-        let code =
-            artifact["bytecode"]["object"].as_str().with_context(|| format!("{} has no code", path.display()))?;
+        let code = artifact[which]["object"].as_str().with_context(|| format!("{} has no code", path.display()))?;
         Ok(hex::decode(code).with_context(|| format!("the code of {name} is not linked"))?.into())
     }
 }

@@ -4,15 +4,17 @@
 //! `@eth-optimism/contracts-bedrock`, which is put into the user's cache once per machine. Where either can't be had, a
 //! test says `skipped: why`.
 
+mod abi;
 mod anvil;
 mod artifacts;
 mod chain;
 mod driver;
 mod rpc;
+mod sender;
 
 pub use anvil::Anvil;
 pub use artifacts::{Artifacts, CONTRACTS_VERSION};
-pub use chain::{Accounts, Chain, Deployer, FaultProofs};
+pub use chain::{ALPHABET, Accounts, Chain, Deployer, FaultProofs};
 pub use driver::{Settled, settle};
 pub use rpc::Rpc;
 

@@ -1,4 +1,4 @@
-//! JSON-RPC over HTTP, one connection for each request.
+//! JSON-RPC over HTTP, one connection for each request: version 1.0, whose answers come in one piece.
 
 use std::{
     io::{ErrorKind, Read as _, Write as _},
@@ -64,7 +64,7 @@ impl Rpc {
         let mut stream = TcpStream::connect(host).map_err(broken)?;
         stream.set_read_timeout(Some(timeout)).map_err(broken)?;
         let head = format!(
-            "POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            "POST / HTTP/1.0\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
         stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).map_err(broken)?;

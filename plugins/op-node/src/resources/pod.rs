@@ -1,8 +1,8 @@
 //! The pod: the execution client and op-node side by side, one to one, with the engine API on the loopback.
 
 use k8s_openapi::api::core::v1::{
-    ConfigMapVolumeSource, Container, ContainerPort, PersistentVolumeClaim, PodSpec, Probe, TopologySpreadConstraint,
-    Volume, VolumeMount,
+    ConfigMapVolumeSource, Container, ContainerPort, LifecycleHandler, PersistentVolumeClaim, PodSpec, Probe,
+    SleepAction, TopologySpreadConstraint, Volume, VolumeMount,
 };
 use opstack_sdk::execution::SIBLINGS;
 use opstack_sdk::k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -20,9 +20,11 @@ use crate::settle::{FILES, Node, SEQUENCER_URL};
 
 /// Release for which the arguments were written.
 const IMAGE: &str = "us-docker.pkg.dev/oplabs-tools-artifacts/images/op-node:v1.19.3";
-/// op-node's own time to stop; the execution client usually needs longer. Nothing runs before the signal to stop: both are
-/// first processes, and to both SIGTERM is what SIGINT is.
+/// op-node's own time to stop; the execution client usually needs longer. Both are first processes, and to both SIGTERM is
+/// what SIGINT is.
 const GRACE_SECONDS: i64 = 60;
+/// How much later a sequencer's execution client gets the signal to stop: some blocks' time.
+const ENGINE_OUTLIVES_SECONDS: i64 = 10;
 /// Volume for what op-node writes.
 const DATA: &str = "data-op-node";
 
@@ -37,6 +39,9 @@ pub fn spec(node: &Node<'_>) -> PodSpec {
         let env = client.env.take().unwrap_or_default();
         client.env = Some(with_extra_env(env, &node.spec().execution_client.extra_env));
     }
+    if node.spec().is_sequencer() {
+        containers.iter_mut().for_each(outlives_op_node);
+    }
     containers.push(op_node(node));
     PodSpec {
         containers,
@@ -45,6 +50,14 @@ pub fn spec(node: &Node<'_>) -> PodSpec {
         topology_spread_constraints: Some(spread(node)),
         ..pod_spec(&node.app, &node.security, fragment.grace_period_seconds.max(GRACE_SECONDS))
     }
+}
+
+/// A sequencer ends with the block that it makes, and for that needs the engine: without it op-node waits until it is killed
+/// (`op-node/node/node.go`, v1.19.6). So the client gets the signal to stop later, if it has no way of its own.
+fn outlives_op_node(client: &mut Container) {
+    let sleep = SleepAction { seconds: ENGINE_OUTLIVES_SECONDS };
+    let pre_stop = LifecycleHandler { sleep: Some(sleep), ..Default::default() };
+    client.lifecycle.get_or_insert_default().pre_stop.get_or_insert(pre_stop);
 }
 
 /// A container of the client with what it gets from the node: its resources, the pod's name, and no privileges.
