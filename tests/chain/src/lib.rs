@@ -13,12 +13,12 @@
 
 mod genesis;
 mod layer;
-mod operator;
+pub mod operator;
 mod report;
 mod site;
 
 pub use layer::{Heads, Layer};
-pub use report::Report;
+pub use report::{Report, condition};
 pub use site::{Built, CHAIN, NODES, Site, until};
 
 /// The chain id of the L1.

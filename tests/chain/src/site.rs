@@ -38,7 +38,8 @@ const SYSTEM_CONFIG: Address = address!("5FbDB2315678afecb367f032d93F642f64180aa
 
 const POLL: Duration = Duration::from_millis(200);
 const SOON: &str = "--timeout=300s";
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Generous: the machine may be compiling something else, and a proposal is made every minute.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Those whose keys are in the Secrets.
 fn accounts() -> Accounts {

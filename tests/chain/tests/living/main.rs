@@ -1,9 +1,9 @@
 //! One chain, one run: what is promised of a living chain, each with its figure. The letters are those of the figures
 //! that are printed.
 
+mod chart;
 mod faults;
 mod pods;
-mod swap;
 mod transfer;
 mod watch;
 
@@ -33,22 +33,21 @@ fn a_chain_lives() -> Result<()> {
     pods::engine_is_closed(&site)?;
     pods::come_back_as_they_were(&site)?;
     pods::are_added_without_configuration(&site)?;
-    swap::client_and_back(&site)?;
     faults::of_programs(&site)?;
     faults::of_the_operator(&site)?;
-    watch.conclude()
+    chart::goes_and_comes(&site)?;
+    watch.conclude()?;
+    faults::of_the_l1(&site)
 }
 
 /// What the games on L1 say is in the proposer's status.
 fn proposals_land(site: &Site) -> Result<()> {
     let mut told = Value::Null;
     chain::until("a proposal lands on L1 and stands in the status", || {
-        let objects = site.objects()?;
-        let proposer = objects.iter().find(|object| object["kind"] == "OpProposer").context("a proposer")?;
-        told = proposer["status"].clone();
-        Ok(!told["lastProposal"].is_null())
+        told = faults::last_proposal(site)?;
+        Ok(!told.is_null())
     })?;
-    figure('B', &format!("proposed on L1: {}", told["lastProposal"]));
+    figure('B', &format!("proposed on L1: {told}"));
     Ok(())
 }
 

@@ -16,13 +16,14 @@ const SOON: &str = "--timeout=300s";
 /// From the Pod of a replica the sequencer's RPC is reached, and its engine API is not.
 pub fn engine_is_closed(site: &Site) -> Result<()> {
     let address = field(site, "pod/devnet-sequencer-0", "{.status.podIP}")?;
-    let dial = |port: &str| {
-        let command = ["exec", POD, "--container=geth", "--", "busybox", "nc", "-z", "-w", "3"];
-        site.kubectl().run([&[IN], &command[..], &[address.as_str(), port]].concat())
+    let ask = |port: u16| {
+        let url = format!("http://{address}:{port}/");
+        let command = ["exec", POD, "--container=geth", "--", "busybox", "wget", "-q", "-T", "5", "-O", "-", &url];
+        site.kubectl().run([&[IN], &command[..]].concat())
     };
-    dial("8545").context("the control of this check")?;
-    let refused = dial("8551");
-    ensure!(refused.is_err(), "the engine API answers another Pod");
+    ask(8545).context("the control of this check")?;
+    let refused = ask(8551).err().context("the engine API answers another Pod")?.to_string();
+    ensure!(refused.contains("Connection refused"), "the engine API is not closed: {refused}");
     figure('C', "from another Pod 8545 is open and the engine's 8551 is closed");
     Ok(())
 }
@@ -30,7 +31,9 @@ pub fn engine_is_closed(site: &Site) -> Result<()> {
 /// A Pod that is deleted comes back with another JWT (it is ephemeral), the same peer id and the same data; and the
 /// client had closed its database.
 pub fn come_back_as_they_were(site: &Site) -> Result<()> {
-    let id = |site: &Site| -> Result<Value> { Ok(site.consensus(REPLICA)?.rpc().call("opp2p_self", "[]")?["peerID"].take()) };
+    let id = |site: &Site| -> Result<Value> {
+        Ok(site.consensus(REPLICA)?.rpc().call("opp2p_self", "[]")?["peerID"].take())
+    };
     let jwt = |site: &Site| -> Result<String> {
         site.kubectl().run([IN, "exec", POD, "--container=geth", "--", "busybox", "sha256sum", "/jwt/jwt.hex"])
     };
@@ -39,7 +42,9 @@ pub fn come_back_as_they_were(site: &Site) -> Result<()> {
     let began = Instant::now();
     site.kubectl().run([IN, "delete", "pod", POD, SOON])?;
     let gone = began.elapsed();
-    until("another Pod is there", || Ok(field(site, &format!("pod/{POD}"), "{.metadata.uid}").is_ok_and(|new| new != uid)))?;
+    until("another Pod is there", || {
+        Ok(field(site, &format!("pod/{POD}"), "{.metadata.uid}").is_ok_and(|new| new != uid))
+    })?;
     site.kubectl().run([IN, "wait", &format!("pod/{POD}"), "--for=condition=Ready", SOON])?;
     until("the node answers", || Ok(id(site).is_ok()))?;
     ensure!(id(site)? == before, "the peer id is another one");
@@ -67,17 +72,23 @@ pub fn are_added_without_configuration(site: &Site) -> Result<()> {
     let mut seen_unsynced = false;
     until("the new Pod is behind the Service", || {
         // The label first: whoever is in the list must have had it.
-        let is_synced = field(site, &format!("pod/{NEW}"), r"{.metadata.labels.optimism\.io/synced}").is_ok_and(|text| text == "true");
+        let is_synced = field(site, &format!("pod/{NEW}"), r"{.metadata.labels.optimism\.io/synced}")
+            .is_ok_and(|text| text == "true");
         let served = endpoints(site)?;
         let is_served = served.iter().any(|pod| pod == NEW);
-        let is_synced_now = is_synced || field(site, &format!("pod/{NEW}"), r"{.metadata.labels.optimism\.io/synced}").is_ok_and(|text| text == "true");
+        let is_synced_now = is_synced
+            || field(site, &format!("pod/{NEW}"), r"{.metadata.labels.optimism\.io/synced}")
+                .is_ok_and(|text| text == "true");
         ensure!(!is_served || is_synced_now, "traffic goes to a Pod that is not synced");
         seen_unsynced |= !is_served;
         thread::yield_now();
         Ok(is_served)
     })?;
     ensure!(seen_unsynced, "the new Pod was served before it was looked at");
-    figure('C', &format!("a second replica is synced and serves {:.1} s after it was asked for", began.elapsed().as_secs_f64()));
+    figure(
+        'C',
+        &format!("a second replica is synced and serves {:.1} s after it was asked for", began.elapsed().as_secs_f64()),
+    );
     site.kubectl().run([IN, "patch", "opnode", REPLICA, "--type=merge", "--patch", r#"{"spec":{"replicas":1}}"#])?;
     until("the second Pod is gone", || Ok(field(site, &format!("pod/{NEW}"), "{.metadata.uid}").is_err()))
 }
@@ -87,7 +98,8 @@ fn endpoints(site: &Site) -> Result<Vec<String>> {
     let selector = format!("--selector=kubernetes.io/service-name={REPLICA}");
     let slices = site.kubectl().run([IN, "get", "endpointslices", &selector, "--output=json"])?;
     let slices: Value = serde_json::from_str(&slices)?;
-    let endpoints = slices["items"].as_array().into_iter().flatten().filter_map(|slice| slice["endpoints"].as_array()).flatten();
+    let endpoints =
+        slices["items"].as_array().into_iter().flatten().filter_map(|slice| slice["endpoints"].as_array()).flatten();
     let serving = endpoints.filter(|endpoint| endpoint["conditions"]["ready"] == true);
     Ok(serving.filter_map(|endpoint| endpoint["targetRef"]["name"].as_str().map(ToString::to_string)).collect())
 }
