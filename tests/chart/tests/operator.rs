@@ -62,6 +62,9 @@ fn plugins_come_from_config_maps_that_were_applied_before() -> Result<()> {
     let plane = ControlPlane::start(Options::default())?;
     let kubectl = plane.kubectl().context("kubectl")?;
     make_namespace(&kubectl, NAMESPACE)?;
+    let definitions = chart::directory().join("crds").display().to_string();
+    kubectl.run(["apply", "--server-side", "--filename", &definitions])?;
+    kubectl.run(["wait", "--for=condition=Established", "crd", "--all", SOON])?;
     let components = files()?;
     let packed = opstack(["plugin", "pack"].map(PathBuf::from).iter().chain(&components))?;
     let selected = ["apply", "--server-side", "--selector=app.kubernetes.io/part-of=opstack", "--filename=-"];
