@@ -144,7 +144,8 @@ fn output(mut command: Command, input: &str) -> Result<String> {
         let _ = stdin.write_all(input.as_bytes());
     }
     let output = child.wait_with_output()?;
-    let complaint = String::from_utf8_lossy(&output.stderr);
+    // `helm lint` complains on the standard output.
+    let complaint = [output.stdout.as_slice(), &output.stderr].map(String::from_utf8_lossy).concat();
     ensure!(output.status.success(), "{}", complaint.trim());
     String::from_utf8(output.stdout).context("helm's output is not UTF-8")
 }

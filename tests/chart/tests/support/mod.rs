@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub mod chain;
+
 use std::{env, fs, path::PathBuf};
 
 use anyhow::{Context as _, Result, ensure};

@@ -56,6 +56,25 @@ fn every_value_is_described() -> Result<()> {
     Ok(())
 }
 
+/// The chart offers exactly the plugins that there are, as `cargo xtask codegen` has found them.
+#[test]
+fn every_plugin_is_a_component() -> Result<()> {
+    let names = |file: &str, pointer: &str| -> Result<Vec<String>> {
+        let text = fs::read_to_string(chart::directory().join(file))?;
+        let document: Value = serde_norway::from_str(&text)?;
+        let names =
+            document.pointer(pointer).and_then(Value::as_object).with_context(|| format!("{file} has no {pointer}"))?;
+        let mut names: Vec<_> = names.keys().cloned().collect();
+        names.sort();
+        Ok(names)
+    };
+    let plugins = names("files/grants.yaml", "")?;
+    assert_eq!(names("values.yaml", "/plugins/components")?, plugins);
+    let schema = "/properties/plugins/properties/components/properties";
+    assert_eq!(names("values.schema.json", schema)?, plugins);
+    Ok(())
+}
+
 /// The paths of all values of a tree; those of one component stand for those of each.
 fn leaves(values: &Value, schema: &Value, path: String, found: &mut Vec<String>) -> Result<()> {
     let properties = schema["properties"].as_object();
