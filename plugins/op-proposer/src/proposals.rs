@@ -74,8 +74,8 @@ pub fn last(component: &Component<'_>, account: &str, with_blocks: bool) -> Opti
         let creator = abi::value::<DisputeGame::gameCreatorCall>(&creators[2 * index]).ok()?;
         let root = abi::value::<DisputeGame::rootClaimCall>(&creators[2 * index + 1]).ok()?;
         // The answers may be about the games of before.
-        let is_same = prefixed(&root) == game.root;
-        (is_same && prefixed(&creator).eq_ignore_ascii_case(account)).then_some(game)
+        let is_same = prefixed(root.as_slice()) == game.root;
+        (is_same && prefixed(creator.as_slice()).eq_ignore_ascii_case(account)).then_some(game)
     })?;
     Some(Submitted {
         transaction_hash: transaction_of(component, &game.proxy),
@@ -100,7 +100,7 @@ fn games(call: &Value) -> Option<Vec<Game>> {
         Some(Game {
             proxy: Address::parse(&prefixed(&game.metadata[12..])).ok()?,
             created: game.timestamp,
-            root: prefixed(&game.rootClaim),
+            root: prefixed(game.rootClaim.as_slice()),
             block: game.extraData.get(24..32).and_then(|word| Some(u64::from_be_bytes(word.try_into().ok()?))),
         })
     };
@@ -108,7 +108,7 @@ fn games(call: &Value) -> Option<Vec<Game>> {
 }
 
 /// Bytes as JSON-RPC writes them.
-fn prefixed(bytes: impl AsRef<[u8]>) -> String {
+fn prefixed(bytes: &[u8]) -> String {
     format!("0x{}", hex::encode(bytes))
 }
 
