@@ -32,6 +32,9 @@ pub enum InvalidUrl {
     /// It doesn't parse.
     #[error("not a URL: {0}")]
     Malformed(String),
+    /// More than one, as some programs take them.
+    #[error("several URLs, and the operator asks one")]
+    Several,
     /// Neither `http` nor `https`.
     #[error("only http and https URLs can be asked")]
     Scheme,
@@ -129,6 +132,9 @@ fn secret_name(key: &SecretKey) -> String {
 
 fn parse(text: &str) -> Result<Url, InvalidUrl> {
     // The parser's errors name the rule that is broken, never the text.
+    if text.split(',').skip(1).any(|next| next.contains("://")) {
+        return Err(InvalidUrl::Several);
+    }
     let url = Url::parse(text.trim()).map_err(|error| InvalidUrl::Malformed(error.to_string()))?;
     match url.scheme() {
         "http" | "https" => Ok(url),
@@ -194,6 +200,7 @@ mod tests {
         for (text, wanted) in [
             ("ftp://secret-host/key", InvalidUrl::Scheme),
             ("file:///etc/passwd", InvalidUrl::Scheme),
+            ("http://a.example/key,https://b.example/key", InvalidUrl::Several),
             ("secret-host/key", InvalidUrl::Malformed("relative URL without a base".into())),
         ] {
             assert_eq!(EndpointUrl::plain(text).unwrap_err(), wanted);

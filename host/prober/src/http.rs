@@ -4,6 +4,7 @@ use opstack_core::probe::Target;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, ClientBuilder, Response, redirect, retry};
 use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use crate::endpoint::EndpointUrl;
@@ -119,10 +120,27 @@ async fn read(mut response: Response, url: &EndpointUrl, limit: usize, excess: E
 fn failure(error: reqwest::Error, url: &EndpointUrl) -> Failure {
     let unreachable = error.is_connect();
     let error = error.without_url();
-    let mut cause: &dyn Error = &error;
+    let mut cause: &(dyn Error + 'static) = &error;
+    let mut about = about(cause);
     while let Some(source) = cause.source() {
         cause = source;
+        about = about.or_else(|| self::about(cause));
     }
     let text = url.scrub_error(&cause.to_string());
+    let text = about.map_or(text.clone(), |about| format!("{about}: {text}"));
     if unreachable { Failure::Unreachable(text) } else { Failure::Broken(text) }
+}
+
+/// What a cause is about, where its text alone would not tell names and certificates from sockets. Plugins know these words.
+fn about(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    if cause.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+        return Some("TLS");
+    }
+    let text = cause.to_string();
+    if text.starts_with("tls handshake") {
+        return Some("TLS");
+    }
+    // The type is private to hyper-util (`client/legacy/connect/http.rs`), so its message has to do.
+    text.starts_with("dns error").then_some("name not resolved")
 }

@@ -3,7 +3,8 @@
 use opstack_sdk::answer::Failure;
 use opstack_sdk::opstack::component::{Component, Program, Work};
 use opstack_sdk::opstack::endpoint::Endpoint;
-use opstack_sdk::opstack::node::Upstream;
+use opstack_sdk::opstack::node::Rpc;
+use opstack_sdk::opstack::upstream::{L2, Upstream};
 
 use crate::args;
 use crate::spec::BatcherSpec;
@@ -40,7 +41,12 @@ impl Sequencer {
         let l2 = component.l2(spec.sequencer_ref.as_ref());
         let eth = Endpoint::of(spec.l2_eth_rpc_from.as_ref(), spec.l2_eth_rpc.as_ref());
         let rollup = Endpoint::of(spec.rollup_rpc_from.as_ref(), spec.rollup_rpc.as_ref());
-        let both = Self { eth: l2.eth_rpc(eth, "spec.l2EthRpc")?, rollup: l2.rollup_rpc(rollup, "spec.rollupRpc")? };
+        // A list beside a single URL would be refused.
+        let find = if eth.is_none() && rollup.is_none() { L2::active_rpc } else { L2::rpc };
+        let both = Self {
+            eth: find(&l2, Rpc::Execution, eth, "spec.l2EthRpc")?,
+            rollup: find(&l2, Rpc::Rollup, rollup, "spec.rollupRpc")?,
+        };
         both.check_pairs()?;
         Ok(both)
     }

@@ -6,7 +6,8 @@ use opstack_sdk::opstack::component::{Component, Program, Wanted, Work};
 use opstack_sdk::opstack::endpoint::Endpoint;
 use opstack_sdk::opstack::mounted::MountedFile;
 use opstack_sdk::opstack::network::{ChainFile, GENESIS, L1_CHAIN_CONFIG, ROLLUP_CONFIG};
-use opstack_sdk::opstack::node::Upstream;
+use opstack_sdk::opstack::node::Rpc;
+use opstack_sdk::opstack::upstream::Upstream;
 use opstack_sdk::values::Address;
 
 use crate::args;
@@ -60,10 +61,11 @@ impl Endpoints {
         let eth = Endpoint::of(spec.l2_eth_rpc_from.as_ref(), spec.l2_eth_rpc.as_ref());
         let rollup = || Endpoint::of(spec.rollup_rpc_from.as_ref(), spec.rollup_rpc.as_ref());
         let super_roots = Endpoint::of(None, spec.super_root_rpc.as_ref());
-        let wanted = |wanted: bool, url: Option<Endpoint>, field| wanted.then(|| l2.rollup_rpc(url, field)).transpose();
+        let wanted =
+            |wanted: bool, url: Option<Endpoint>, field| wanted.then(|| l2.rpc(Rpc::Rollup, url, field)).transpose();
         Ok(Self {
             beacon: Upstream::of_url(cx, beacon, namespace)?,
-            eth: l2.eth_rpc(eth, "spec.l2EthRpc")?,
+            eth: l2.rpc(Rpc::Execution, eth, "spec.l2EthRpc")?,
             rollup: wanted(games.need_rollup_rpc(), rollup(), "spec.rollupRpc")?,
             super_roots: wanted(
                 games.need_super_roots() || super_roots.is_some(),

@@ -3,11 +3,11 @@
 //! Every batch begins with `eth_chainId`, so that no answer of another chain is ever taken, and every probe's name ends
 //! with a digest of what is asked, of whom and for which spec, so that no answer to an older question is.
 
-use alloy_primitives::hex;
 use alloy_sol_types::SolCall;
 use opstack_sdk::answer::{Probe, Question, RpcCall, Target};
 use opstack_sdk::cluster::Context;
 use opstack_sdk::kubernetes::Hash;
+use opstack_sdk::opstack::abi;
 use opstack_sdk::opstack::observed::{Finding, observation, probe, quantity, result};
 use opstack_sdk::values::Address;
 use serde_json::Value;
@@ -31,8 +31,7 @@ impl Batch {
 
     /// What a contract's getter gives.
     pub fn call<C: SolCall>(&mut self, to: &Address, call: &C) -> Getter<C> {
-        let data = hex::encode(call.abi_encode());
-        Getter(self.add("eth_call", format!("[{{\"to\":\"{to}\",\"data\":\"0x{data}\"}},\"latest\"]")), PhantomData)
+        Getter(self.add("eth_call", abi::params(to, call)), PhantomData)
     }
 
     /// Whether there is a contract.
@@ -130,8 +129,8 @@ impl<'a> Asker<'a> {
 
 impl Answer {
     /// What a getter gave.
-    pub fn value<C: SolCall>(&self, getter: Getter<C>) -> Result<C::Return, crate::abi::Fault> {
-        crate::abi::value::<C>(&self.batch[getter.0])
+    pub fn value<C: SolCall>(&self, getter: Getter<C>) -> Result<C::Return, abi::Fault> {
+        abi::value::<C>(&self.batch[getter.0])
     }
 
     /// Whether there is a contract.

@@ -4,10 +4,10 @@
 //! SystemConfig names the portal and the others, the portal has to name that SystemConfig in turn, and all have to be
 //! contracts. What a contract says is not believed before.
 
+use opstack_sdk::opstack::abi::{self, Fault, OptimismPortal, SystemConfig};
 use opstack_sdk::opstack::contracts::Contracts;
 use opstack_sdk::values::Address;
 
-use crate::abi::{self, Fault, OptimismPortal, SystemConfig};
 use crate::ask::{Answer, Asker, Batch, Silence};
 
 /// Names of the probes.

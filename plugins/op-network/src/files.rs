@@ -16,6 +16,9 @@ use std::collections::BTreeMap;
 
 use crate::l2::Running;
 
+/// What the API server takes for all values of a ConfigMap, in bytes (`MaxSecretSize` of its validation).
+const LARGEST: usize = 1 << 20;
+
 /// What is wrong with the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
@@ -220,6 +223,12 @@ fn reason(file: File) -> &'static str {
 }
 
 fn check(file: File, text: &str, spec: &NetworkSpec) -> Result<(), String> {
+    if text.len() > LARGEST {
+        return Err(format!(
+            "is {} bytes long, and a ConfigMap takes {LARGEST}; put it where it can be fetched, and set url and sha256 instead",
+            text.len()
+        ));
+    }
     let (l1, l2) = (spec.l1_chain_id.get(), spec.chain_id.get());
     let same = |what: &str, found: u64, field: &str, wanted: u64| {
         if found == wanted { Ok(()) } else { Err(format!("says {what} {found}, but spec.{field} is {wanted}")) }

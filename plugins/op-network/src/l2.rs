@@ -1,17 +1,16 @@
 //! What the L2 is asked: whether it has the predeploys, and which rollup configuration a running node has.
 
-use opstack_sdk::answer::{Condition, Failure, Probe, Target};
+use opstack_sdk::Object;
+use opstack_sdk::answer::{Condition, Probe, Target};
 use opstack_sdk::cluster::Context;
 use opstack_sdk::kubernetes::Hash;
-use opstack_sdk::opstack::NODE;
 use opstack_sdk::opstack::endpoint::Endpoint;
+use opstack_sdk::opstack::fault;
 use opstack_sdk::opstack::network::NetworkSpec;
-use opstack_sdk::opstack::node::{Node, Upstream};
+use opstack_sdk::opstack::node::{Node, Rpc};
 use opstack_sdk::opstack::observed::{Finding, TIMEOUT_MS, result, rpc_probe};
-use opstack_sdk::opstack::references::Reference;
+use opstack_sdk::opstack::upstream::Upstream;
 use opstack_sdk::values::Address;
-use opstack_sdk::{Metadata, Object};
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::ask::{Asker, Batch, Silence};
@@ -41,37 +40,21 @@ pub enum Running {
     Silent(String),
 }
 
-#[derive(Deserialize)]
-struct Sequencer {
-    metadata: Metadata,
-    spec: SequencerSpec,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SequencerSpec {
-    optimism_network_ref: Reference,
-}
-
 impl L2 {
-    /// The URLs of the spec, else those of the network's sequencer, by name the first of several.
-    ///
-    /// # Errors
-    /// When a lookup fails.
-    pub fn find(cx: &Context<'_>, network: &Object<NetworkSpec>) -> Result<Self, Failure> {
-        let Metadata { name, namespace, .. } = &network.metadata;
-        let node = sequencer(cx, name, namespace).map(|at| Node::find(cx, namespace, &at)).transpose()?;
-        let upstream = |url: Option<Endpoint>, field: &str, of_node: fn(&Node, &Context<'_>) -> Upstream| match url {
+    /// The URLs of the spec, else those of the network's oldest sequencer.
+    pub fn find(cx: &Context<'_>, network: &Object<NetworkSpec>, sequencers: &[Node]) -> Self {
+        let namespace = &network.metadata.namespace;
+        let upstream = |url: Option<Endpoint>, field: &str, rpc| match url {
             Some(url) => Upstream::of_url(cx, url, namespace).map_err(|failure| failure.to_string()),
-            None => node
-                .as_ref()
-                .map(|node| of_node(node, cx))
+            None => sequencers
+                .first()
+                .map(|node| node.upstream(cx, rpc))
                 .ok_or_else(|| format!("there is nobody to ask: neither spec.{field} nor a sequencer of this network")),
         };
-        Ok(Self {
-            execution: upstream(network.spec.l2_rpc(), "l2RpcUrl", Node::eth_rpc),
-            rollup: upstream(network.spec.rollup_rpc(), "rollupRpcUrl", Node::rollup_rpc),
-        })
+        Self {
+            execution: upstream(network.spec.l2_rpc(), "l2RpcUrl", Rpc::Execution),
+            rollup: upstream(network.spec.rollup_rpc(), "rollupRpcUrl", Rpc::Rollup),
+        }
     }
 
     /// Whether the predeploys are there, and the probe that tells. `interval_ms` is how often, once they are.
@@ -152,7 +135,7 @@ fn silent(silence: &Silence, chain_id: u64) -> Condition {
         }
         Silence::NoAnswer(why) => Condition::unknown(
             PREDEPLOYS_PRESENT,
-            "RPCEndpointUnreachable",
+            fault::reason(why),
             format!("the L2 RPC endpoint gave no answer: {why}"),
         ),
         Silence::OtherChain(other) => Condition::no(
@@ -167,15 +150,4 @@ fn target(upstream: &Result<Upstream, String>) -> Result<(Target, &str), &str> {
     let upstream = upstream.as_ref().map_err(String::as_str)?;
     let target = upstream.target.clone().ok_or("the URL is not a single HTTP URL, so the operator can't ask it")?;
     Ok((target, upstream.fingerprint.as_deref().unwrap_or_default()))
-}
-
-/// Only sequencers are looked at: there are few of them, and who lists objects is rendered again with each of them.
-fn sequencer(cx: &Context<'_>, network: &str, namespace: &str) -> Option<Reference> {
-    let selector = format!(".spec.optimismNetworkRef.name={network},.spec.nodeType=sequencer");
-    let listed = cx.cluster.list(&NODE.to_ref(), None, &selector);
-    let nodes = listed.iter().filter_map(|json| serde_json::from_str::<Sequencer>(json).ok());
-    let ours = nodes
-        .filter(|node| node.spec.optimism_network_ref.namespace(&node.metadata.namespace) == namespace)
-        .map(|node| (node.metadata.namespace, node.metadata.name));
-    ours.min().map(|(namespace, name)| Reference { name, namespace: Some(namespace) })
 }

@@ -7,16 +7,16 @@
 //! others' execution clients.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use opstack_sdk::answer::{Answer, Failure, Finalized};
 use opstack_sdk::cluster::{Context, kind_of};
 use opstack_sdk::kubernetes::{App, Component};
 use opstack_sdk::manifest::{Column, Manifest};
 use opstack_sdk::opstack::network::{NetworkSpec, NetworkStatus};
+use opstack_sdk::opstack::node::Node;
 use opstack_sdk::opstack::{self, BATCHER, CHALLENGER, NETWORK, NODE, PROPOSER};
 use opstack_sdk::{Object, Workload, register_workload};
 
-mod abi;
 mod ask;
 mod contracts;
 mod discovery;
@@ -73,7 +73,7 @@ impl Workload for OptimismNetwork {
                 .into_iter()
                 .chain(users)
                 .collect(),
-            owns: vec![kind_of::<ConfigMap>()],
+            owns: vec![kind_of::<ConfigMap>(), kind_of::<Service>()],
             rpc_methods: ["eth_chainId", "eth_blockNumber", "eth_getCode", "eth_call", "optimism_rollupConfig"]
                 .into_iter()
                 .chain(sequencing::METHODS)
@@ -89,7 +89,8 @@ impl Workload for OptimismNetwork {
             &object.metadata.name,
             Component { program: "optimism-network", role: "network" },
         );
-        let l2 = l2::L2::find(cx, object)?;
+        let sequencers = Node::sequencers(cx, &object.metadata.namespace, &object.metadata.name);
+        let l2 = l2::L2::find(cx, object, &sequencers);
         let (running, rollup_probe) = l2.rollup_config(cx);
         let files = files::Files::gather(cx, &app, &object.spec, &running)?;
         let l1 = l1::L1::look(cx, &object.metadata.namespace, &object.spec)?;
@@ -101,7 +102,8 @@ impl Workload for OptimismNetwork {
         answer.probes.extend(l1.probe.into_iter().chain(probes).chain(l2_probes));
         answer.probes.extend(rollup_probe.filter(|_| files::are_discovered(&object.spec)));
         answer.condition(honour::honoured(&object.spec).condition());
-        sequencing::operate(cx, object, &mut answer)?;
+        sequencing::operate(cx, object, &sequencers, &mut answer)?;
+        sequencing::service::render(&app, &object.spec, &sequencers, &mut answer);
         status::warn(&mut answer, &object.spec);
         Ok(answer)
     }

@@ -1,11 +1,11 @@
 //! Who may do what on L1: asked of SystemConfig, and of the game or oracle that takes proposals.
 
 use alloy_primitives::Bytes;
+use opstack_sdk::opstack::abi::{self, DisputeGameFactory, OptimismPortal, Permissioned, SystemConfig};
 use opstack_sdk::opstack::contracts::Contracts;
 use opstack_sdk::opstack::roles::Roles;
 use opstack_sdk::values::Address;
 
-use crate::abi::{self, DisputeGameFactory, OptimismPortal, Permissioned, SystemConfig};
 use crate::ask::{Asker, Batch, Silence};
 
 /// Names of the probes begin with this. Roles change more often than addresses, and are asked for more often.

@@ -1,6 +1,7 @@
 //! From what was found to `.status`, conditions and events.
 
 use opstack_sdk::answer::{Answer, Condition, ConditionStatus};
+use opstack_sdk::opstack::credentials;
 use opstack_sdk::opstack::network::{GENESIS, L1_CHAIN_CONFIG, NetworkInfo, NetworkSpec, NetworkStatus, ROLLUP_CONFIG};
 use opstack_sdk::opstack::network_status::NetworkPhase;
 use opstack_sdk::opstack::status::READY;
@@ -26,6 +27,7 @@ pub fn answer(network: &str, files: &Files, known: &Known, l1: &L1) -> Answer<Ne
         },
         roles: known.roles.clone(),
         sequencing: None,
+        sequencer_service: None,
     };
     let mut answer = match &files.problem {
         Some(Problem::Missing(what)) => Answer::keep(status, format!("waiting for {what}")),
@@ -70,6 +72,12 @@ pub fn warn(answer: &mut Answer<NetworkStatus>, spec: &NetworkSpec) {
             answer.warn("SeveralSources", format!("spec.{field} gives {given}; {first} counts, remove the others"));
         }
     }
+    answer.events.extend(credentials::warning([
+        ("spec.l1RpcUrl", spec.l1_rpc_url.as_ref()),
+        ("spec.l1BeaconUrl", spec.l1_beacon_url.as_ref()),
+        ("spec.l2RpcUrl", spec.l2_rpc_url.as_ref()),
+        ("spec.rollupRpcUrl", spec.rollup_rpc_url.as_ref()),
+    ]));
     for (plain, from, both) in [
         ("l1RpcUrl", "l1RpcUrlFrom", spec.l1_rpc_url.is_some() && spec.l1_rpc_url_from.is_some()),
         ("l1BeaconUrl", "l1BeaconUrlFrom", spec.l1_beacon_url.is_some() && spec.l1_beacon_url_from.is_some()),

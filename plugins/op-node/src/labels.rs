@@ -9,6 +9,7 @@ use opstack_sdk::cluster::kind_of;
 use opstack_sdk::k8s_openapi::api::core::v1::Pod;
 use opstack_sdk::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use opstack_sdk::object::Metadata;
+use opstack_sdk::opstack::active::{ACTIVE, NETWORK, network_label};
 use opstack_sdk::values::rfc3339;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -19,16 +20,10 @@ use crate::settle::Node;
 
 /// `"true"` while the pod is at the chain's head.
 pub const SYNCED: &str = "optimism.io/synced";
-/// `"true"` while the pod makes blocks; only sequencers have it.
-pub const ACTIVE: &str = "optimism.io/active";
-/// The network of the pod, as `<namespace>.<name>`.
-pub const NETWORK: &str = "optimism.io/network";
-
 /// What a pod begins with.
 pub fn initial(node: &Node<'_>) -> BTreeMap<String, String> {
-    let network = format!("{}.{}", node.network.namespace, node.network.name);
     let mut labels = BTreeMap::from([
-        (NETWORK.to_string(), opstack_sdk::kubernetes::label_value(&network)),
+        (NETWORK.to_string(), network_label(&node.network.namespace, &node.network.name)),
         (SYNCED.to_string(), false.to_string()),
     ]);
     if node.spec().sequences() {

@@ -26,6 +26,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use opstack_sdk::answer::{Answer, Condition, Event, Failure};
 use opstack_sdk::cluster::kind_of;
 use opstack_sdk::manifest::Column;
+use opstack_sdk::opstack::credentials;
 use opstack_sdk::opstack::status::{ERROR, PENDING, PRIVATE_KEY_LOADED, READY};
 use opstack_sdk::opstack::{NETWORK, NODE, signing};
 use opstack_sdk::{Context, Manifest, Object, Workload};
@@ -123,6 +124,7 @@ impl Workload for OpNode {
         answer.conditions.extend(compat::condition(&node));
         answer.conditions.extend(sequencing(&node, &mut answer.events));
         answer.events.extend(node.events.iter().cloned());
+        answer.events.extend(credentials::warning(object.spec.plain_urls()));
         Ok(answer)
     }
 }

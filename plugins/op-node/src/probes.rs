@@ -2,6 +2,7 @@
 
 use opstack_sdk::Context;
 use opstack_sdk::answer::{Observation, PodsTarget, Probe, Target};
+use opstack_sdk::opstack::fault;
 use opstack_sdk::opstack::observed::{quantity, result, rpc_probe};
 use opstack_sdk::opstack::peers::PeerId;
 use opstack_sdk::opstack::rpc::is_loopback;
@@ -84,7 +85,16 @@ pub struct Findings {
     /// Hash of the execution client's first block.
     pub first_block: Option<String>,
     /// Why there is no answer, where there is none.
-    pub silence: Option<String>,
+    pub silence: Option<Silence>,
+}
+
+/// Why a pod gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// In one word.
+    pub reason: &'static str,
+    /// For a person.
+    pub message: String,
 }
 
 /// A block.
@@ -139,7 +149,8 @@ impl Findings {
         let answer: Value = match &observation.answer {
             Ok(json) => serde_json::from_str(json).unwrap_or_default(),
             Err(why) => {
-                self.silence = Some(format!("{} of {}: {why}", observation.probe, observation.pod));
+                let message = format!("{} of {}: {why}", observation.probe, observation.pod);
+                self.silence = Some(Silence { reason: fault::reason(why), message });
                 return;
             }
         };

@@ -16,6 +16,7 @@ mod pod;
 mod policy;
 mod services;
 
+pub use pod::IMAGE;
 pub use services::names as service_names;
 
 /// Annotation of the StatefulSet with the settings that can't change while data exists.

@@ -168,6 +168,17 @@ impl OpNodeSpec {
         self.is_sequencer() && self.op_node.sequencer.enabled.unwrap_or(true)
     }
 
+    /// The URLs that stand in plain sight, by their fields.
+    pub fn plain_urls(&self) -> [(&'static str, Option<&String>); 4] {
+        let follow = self.op_node.follow_source.as_ref();
+        [
+            ("spec.l1.rpcUrl", self.l1.rpc_url.as_ref()),
+            ("spec.l1.beaconUrl", self.l1.beacon_url.as_ref()),
+            ("spec.sequencerUrl", self.sequencer_url.as_ref()),
+            ("spec.opNode.followSource.url", follow.and_then(|source| source.url.as_ref())),
+        ]
+    }
+
     /// Settings of the execution client as given.
     pub fn execution_settings(&self) -> Option<&ExecutionSettings> {
         self.execution_client.settings.as_ref().or(self.op_geth.as_ref())

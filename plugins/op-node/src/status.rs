@@ -214,7 +214,7 @@ pub fn conditions(node: &Node<'_>, found: &[Findings]) -> Vec<Condition> {
 
 fn unknown(name: &'static str, best: Option<&Findings>) -> Condition {
     match best.and_then(|found| found.silence.as_ref()) {
-        Some(why) => Condition::unknown(name, "NoAnswer", why),
+        Some(silence) => Condition::unknown(name, silence.reason, &silence.message),
         None => Condition::unknown(name, "NotObserved", "nobody has asked the node yet, or the last answer is old"),
     }
 }

@@ -3,6 +3,7 @@
 use opstack_sdk::Context;
 use opstack_sdk::Object;
 use opstack_sdk::answer::{Event, Failure};
+use opstack_sdk::opstack::active;
 use opstack_sdk::opstack::endpoint::Endpoint;
 use opstack_sdk::opstack::honoured::Honoured;
 use opstack_sdk::opstack::network::Network;
@@ -168,7 +169,7 @@ impl Wiring {
         ];
         self.note_precedence("spec", &given);
         if let Some(sequencer) = referenced {
-            return siblings::http_url(cx, sequencer).map(Endpoint::Plain).map(Some);
+            return of_sequencer(cx, network, sequencer).map(Some);
         }
         if let Some(url) = Endpoint::of(spec.sequencer_url_from.as_ref(), spec.sequencer_url.as_ref()) {
             return Ok(Some(url));
@@ -176,12 +177,12 @@ impl Wiring {
         let mut sequencers = others.iter().filter(|other| other.spec.is_sequencer());
         let sequencer = sequencers.clone().find(|other| siblings::is_active(other)).or_else(|| sequencers.next());
         if let Some(sequencer) = sequencer {
-            return siblings::http_url(cx, sequencer).map(Endpoint::Plain).map(Some);
+            return of_sequencer(cx, network, sequencer).map(Some);
         }
         let Some(name) = network.spec.registry_name() else {
             let domain = &cx.facts.cluster_domain;
-            let url = format!("http://{}-sequencer.{}.svc.{domain}:8545", network.name, network.namespace);
-            return Ok(Some(Endpoint::Plain(url)));
+            let usual = || format!("http://{}-sequencer.{}.svc.{domain}:8545", network.name, network.namespace);
+            return Ok(Some(Endpoint::Plain(active_url(cx, network).unwrap_or_else(usual))));
         };
         let public = PUBLIC_SEQUENCERS.iter().find(|(known, _)| *known == name).map(|(_, url)| (*url).to_string());
         if public.is_none() {
@@ -240,6 +241,18 @@ impl Wiring {
         let all: Result<Vec<_>, _> = urls.map(|url| url.fingerprint(cx, namespace)).collect();
         Ok(all?.into_iter().flatten().collect())
     }
+}
+
+/// Where a replica sends transactions for a sequencer: where the operator chooses among several, to whichever makes blocks,
+/// if the Service that leads there leads to this one.
+fn of_sequencer(cx: &Context<'_>, network: &Network, sequencer: &Sibling) -> Result<Endpoint, Failure> {
+    let active = active_url(cx, network).filter(|_| sequencer.metadata.namespace == network.namespace);
+    active.map_or_else(|| siblings::http_url(cx, sequencer), Ok).map(Endpoint::Plain)
+}
+
+fn active_url(cx: &Context<'_>, network: &Network) -> Option<String> {
+    let changes = network.ha_mode() == HaMode::Operator;
+    changes.then(|| active::execution_url(cx, &network.namespace, &network.name)).flatten()
 }
 
 /// The sequencer that a replica names.

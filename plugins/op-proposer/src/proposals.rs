@@ -5,45 +5,30 @@
 //! `@eth-optimism/contracts-bedrock` 0.17.3; today's factories have the same functions.
 
 use opstack_sdk::answer::Probe;
+use opstack_sdk::opstack::abi::{self, DisputeGame, DisputeGameFactory, U256, hex};
 use opstack_sdk::opstack::component::{Component, LastSent};
-use opstack_sdk::opstack::observed::{Finding, result, rpc_probe};
+use opstack_sdk::opstack::observed::{Finding, rpc_probe};
 use opstack_sdk::values::{Address, rfc3339};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::status::Submitted;
-
-/// `gameCount()`
-const GAME_COUNT: &str = "0x4d1975b4";
-/// `findLatestGames(uint32,uint256,uint256)`
-const FIND_LATEST_GAMES: &str = "0x254bd683";
-/// `gameCreator()`
-const GAME_CREATOR: &str = "0x37b1b229";
-/// `rootClaim()`
-const ROOT_CLAIM: &str = "0xbcef3b55";
 
 const GAMES: &str = "games";
 const CREATORS: &str = "creators";
 /// Games to look at: beyond so many of others, an own one is not looked for.
-const NEWEST: u64 = 3;
+const NEWEST: usize = 3;
 /// What a new game changes only, in milliseconds.
 const RARELY_MS: u32 = 60_000;
-/// Hexadecimal digits of a word of the ABI.
-const WORD: usize = 64;
-
-/// Parameters of an `eth_call`.
-fn call(to: &str, data: &str) -> String {
-    json!([{"to": to, "data": data}, "latest"]).to_string()
-}
 
 /// Parameters of the call that counts the games of a factory.
 pub fn count(factory: &Address) -> String {
-    call(factory.as_str(), GAME_COUNT)
+    abi::params(factory, &DisputeGameFactory::gameCountCall {})
 }
 
 /// A game of the factory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Game {
-    proxy: String,
+    proxy: Address,
     created: u64,
     root: String,
     /// The first word of its extra data: the block of the L2, where output roots are claimed.
@@ -52,19 +37,21 @@ struct Game {
 
 /// The questions about the newest games; `games` says how many there are.
 pub fn probes(component: &Component<'_>, factory: &Address, game_type: u64, games: Option<u64>) -> Vec<Probe> {
-    let Some((target, last)) = component.l1_target().zip(games.and_then(|games| games.checked_sub(1))) else {
+    let last = games.and_then(|games| games.checked_sub(1));
+    let (Some(target), Some(last), Ok(game_type)) = (component.l1_target(), last, u32::try_from(game_type)) else {
         return vec![];
     };
     let ask = |id, calls: &[(&str, &str)], wake_on: &[&str]| Probe {
         interval_ms: RARELY_MS,
         ..rpc_probe(id, target.clone(), calls, wake_on)
     };
-    let data = format!("{FIND_LATEST_GAMES}{game_type:064x}{last:064x}{NEWEST:064x}");
-    let mut probes = vec![ask(GAMES, &[("eth_call", &call(factory.as_str(), &data))], &["/0"])];
-    let calls: Vec<_> = known(component)
-        .iter()
-        .flat_map(|game| [GAME_CREATOR, ROOT_CLAIM].map(|data| call(&game.proxy, data)))
-        .collect();
+    let (start, n) = (U256::from(last), U256::from(NEWEST));
+    let latest = DisputeGameFactory::findLatestGamesCall { gameType: game_type, start, n };
+    let mut probes = vec![ask(GAMES, &[("eth_call", &abi::params(factory, &latest))], &["/0"])];
+    let about = |Game { proxy, .. }: &Game| {
+        [abi::params(proxy, &DisputeGame::gameCreatorCall {}), abi::params(proxy, &DisputeGame::rootClaimCall {})]
+    };
+    let calls: Vec<_> = known(component).iter().flat_map(about).collect();
     if !calls.is_empty() {
         let wake_on: Vec<_> = (0..calls.len()).map(|index| format!("/{index}")).collect();
         let wake_on: Vec<_> = wake_on.iter().map(String::as_str).collect();
@@ -77,19 +64,18 @@ pub fn probes(component: &Component<'_>, factory: &Address, game_type: u64, game
 /// The newest games of the type.
 fn known(component: &Component<'_>) -> Vec<Game> {
     let Finding::Answer(answer) = Finding::of(component.cx, GAMES) else { return vec![] };
-    let Ok(Value::String(text)) = result(&answer, 0) else { return vec![] };
-    games(text).unwrap_or_default()
+    games(&answer[0]).unwrap_or_default()
 }
 
 /// The newest game that `account` made; nothing where that is not known now.
 pub fn last(component: &Component<'_>, account: &str, with_blocks: bool) -> Option<Submitted> {
     let Finding::Answer(creators) = Finding::of(component.cx, CREATORS) else { return None };
-    let word = |index| result(&creators, index).ok().and_then(Value::as_str);
     let game = known(component).into_iter().enumerate().find_map(|(index, game)| {
-        let creator = word(2 * index)?.get(26..)?;
+        let creator = abi::value::<DisputeGame::gameCreatorCall>(&creators[2 * index]).ok()?;
+        let root = abi::value::<DisputeGame::rootClaimCall>(&creators[2 * index + 1]).ok()?;
         // The answers may be about the games of before.
-        let is_same = word(2 * index + 1)? == game.root;
-        (is_same && account.trim_start_matches("0x").eq_ignore_ascii_case(creator)).then_some(game)
+        let is_same = prefixed(root.as_slice()) == game.root;
+        (is_same && prefixed(creator.as_slice()).eq_ignore_ascii_case(account)).then_some(game)
     })?;
     Some(Submitted {
         transaction_hash: transaction_of(component, &game.proxy),
@@ -100,46 +86,50 @@ pub fn last(component: &Component<'_>, account: &str, with_blocks: bool) -> Opti
 }
 
 /// The account's last transaction, if it is the one that made the game: the factory logs `DisputeGameCreated` with it.
-fn transaction_of(component: &Component<'_>, proxy: &str) -> Option<String> {
+fn transaction_of(component: &Component<'_>, proxy: &Address) -> Option<String> {
     let LastSent::Known(sent) = LastSent::of(component.cx) else { return None };
-    let names =
-        |log: &Value| log["topics"][1].as_str().is_some_and(|topic| topic.ends_with(proxy.trim_start_matches("0x")));
+    let digits = proxy.as_str().trim_start_matches("0x");
+    let names = |log: &Value| log["topics"][1].as_str().is_some_and(|topic| topic.ends_with(digits));
     sent.logs.iter().any(names).then_some(sent.hash)
 }
 
-/// Reads `GameSearchResult[]`: (index, metadata, timestamp, rootClaim, extraData).
-fn games(answer: &str) -> Option<Vec<Game>> {
-    let words = answer.strip_prefix("0x")?;
-    let word = |at: usize| words.get(at.checked_mul(WORD)?..)?.get(..WORD);
-    let number = |at: usize| u64::from_str_radix(word(at)?.get(WORD - 16..)?, 16).ok();
-    let index = |at: usize| Some(usize::try_from(number(at)?).ok()? / 32);
-    let length = index(0)?;
-    let count = number(length)?.min(NEWEST);
-    let read = |game: usize| {
-        let begin = length + 1 + index(length + 1 + game)?;
+/// The games of an `eth_call`'s answer; nothing where it is none.
+fn games(call: &Value) -> Option<Vec<Game>> {
+    let found = abi::value::<DisputeGameFactory::findLatestGamesCall>(call).ok()?;
+    let read = |game: &DisputeGameFactory::GameSearchResult| {
         Some(Game {
-            proxy: format!("0x{}", word(begin + 1)?.get(24..)?),
-            created: number(begin + 2)?,
-            root: format!("0x{}", word(begin + 3)?),
-            block: number(begin + index(begin + 4)? + 1),
+            proxy: Address::parse(&prefixed(&game.metadata[12..])).ok()?,
+            created: game.timestamp,
+            root: prefixed(game.rootClaim.as_slice()),
+            block: game.extraData.get(24..32).and_then(|word| Some(u64::from_be_bytes(word.try_into().ok()?))),
         })
     };
-    (0..usize::try_from(count).ok()?).map(read).collect()
+    found.iter().take(NEWEST).map(read).collect()
+}
+
+/// Bytes as JSON-RPC writes them.
+fn prefixed(bytes: &[u8]) -> String {
+    format!("0x{}", hex::encode(bytes))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Game, games};
+    use super::{Address, Game, Value, games};
+    use serde_json::json;
 
     /// Of a factory with games by op-proposer v1.19.6.
     const ANSWER: &str = include_str!("../tests/latest-games.txt");
 
+    fn call(result: &str) -> Value {
+        json!({"result": result})
+    }
+
     #[test]
     fn games_are_read() {
-        let found = games(ANSWER.trim()).unwrap();
+        let found = games(&call(ANSWER.trim())).unwrap();
         assert_eq!(found.len(), 2);
         let first = Game {
-            proxy: "0x56dfe89caa24dc1e3a578e725838b65ece3306c3".into(),
+            proxy: Address::parse("0x56dfe89caa24dc1e3a578e725838b65ece3306c3").unwrap(),
             created: 1_795_288_461,
             root: "0x00c5455fc330b92d8928c6e6702e1c90cee234e974dee41e169955c6cd51a2ce".into(),
             block: Some(71),
@@ -151,10 +141,11 @@ mod tests {
     #[test]
     fn what_is_none_is_no_game() {
         for answer in ["0x", "", "0x20", "zz", &ANSWER[..200], &format!("0x{:064x}{:064x}", 32, u64::MAX)] {
-            assert_eq!(games(answer), None, "{answer}");
+            assert_eq!(games(&call(answer)), None, "{answer}");
         }
-        assert_eq!(games(&format!("0x{:064x}{:064x}", 32, 0)), Some(vec![]));
+        assert_eq!(games(&call(&format!("0x{:064x}{:064x}", 32, 0))), Some(vec![]));
         // Offsets that lead nowhere.
-        assert_eq!(games(&format!("0x{}", "f".repeat(640))), None);
+        assert_eq!(games(&call(&format!("0x{}", "f".repeat(640)))), None);
+        assert_eq!(games(&json!({"error": {"code": 3, "message": "execution reverted"}})), None);
     }
 }

@@ -3,7 +3,8 @@
 use opstack_sdk::answer::{Condition, Failure};
 use opstack_sdk::opstack::component::{Component, Program, Wanted, Work};
 use opstack_sdk::opstack::endpoint::Endpoint;
-use opstack_sdk::opstack::node::Upstream;
+use opstack_sdk::opstack::node::Rpc;
+use opstack_sdk::opstack::upstream::{L2, Upstream};
 
 use crate::args;
 use crate::spec::ProposerSpec;
@@ -51,7 +52,9 @@ impl Outputs {
         let explicit =
             (super_roots && !spec.super_root_rpcs.is_empty()).then(|| Endpoint::Plain(spec.super_root_rpcs.join(",")));
         let field = if super_roots { "spec.superRootRpcs" } else { "spec.rollupRpc" };
-        Ok(Self { upstream: l2.rollup_rpc(explicit.or(rollup), field)?, super_roots })
+        // Of several sources of super roots op-proposer takes any, and asks none whether it makes blocks.
+        let find = if super_roots { L2::rpc } else { L2::active_rpc };
+        Ok(Self { upstream: find(&l2, Rpc::Rollup, explicit.or(rollup), field)?, super_roots })
     }
 }
 

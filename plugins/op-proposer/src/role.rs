@@ -10,7 +10,7 @@ use crate::target::Contract;
 /// Types of games that take proposals of one account only: permissioned, super-permissioned.
 const PERMISSIONED: [u64; 2] = [1, 5];
 
-/// The condition about the account's role. An L2OutputOracle has a proposer, too, which nobody has read.
+/// The condition about the account's role. An L2OutputOracle has a proposer, too; the network's plugin reads that of its own.
 pub fn condition(
     component: &Component<'_>,
     spec: &ProposerSpec,
@@ -19,12 +19,15 @@ pub fn condition(
 ) -> Condition {
     let game_type = spec.dispute_game.game_type.get();
     match contract {
-        Some(Contract::Oracle(oracle)) => {
-            let message =
-                format!("only one account may propose to the L2OutputOracle {oracle}; which one is not known");
+        Some(Contract::Oracle(oracle))
+            if component.network.contract(|c| c.l2_output_oracle_addr.as_ref()) != Some(oracle) =>
+        {
+            let message = format!(
+                "only one account may propose to the L2OutputOracle {oracle}; which one is not known, for it is not that of the network"
+            );
             Condition::unknown(ROLE, "RoleUnknown", message)
         }
-        _ if !PERMISSIONED.contains(&game_type) => {
+        Some(Contract::Factory(_)) | None if !PERMISSIONED.contains(&game_type) => {
             Condition::yes(ROLE, "RoleNotNeeded", format!("anybody may propose in games of the type {game_type}"))
         }
         _ => component.network.roles().condition(Role::Proposer, account),

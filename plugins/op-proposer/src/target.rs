@@ -2,6 +2,7 @@
 
 use opstack_sdk::answer::{Failure, FieldError};
 use opstack_sdk::opstack::network::Network;
+use opstack_sdk::opstack::release;
 use opstack_sdk::values::Address;
 
 use crate::spec::ProposerSpec;
@@ -71,12 +72,7 @@ fn without_flag(oracle: &Address) -> FieldError {
 
 /// Whether the image is of a release that has `--l2oo-address`: v1.10.0 of March 2025 is the last that is known to.
 fn knows_oracles(image: Option<&str>) -> bool {
-    let version = |image: &str| {
-        let tag = image.split('@').next()?.rsplit_once(':')?.1.strip_prefix('v')?;
-        let numbers: Vec<u32> = tag.split(['.', '-']).take(3).map_while(|part| part.parse().ok()).collect();
-        (numbers.len() == 3).then_some(numbers)
-    };
-    image.and_then(version).is_some_and(|version| version <= vec![1, 10, 0])
+    image.and_then(release::in_tag).is_some_and(|version| version <= (1, 10, 0))
 }
 
 #[cfg(test)]

@@ -20,13 +20,18 @@ const LONGEST_NAME: usize = 52;
 /// `invalid`, with the longest name and its letters.
 pub fn check_name(metadata: &Metadata) -> Result<(), FieldError> {
     let name = &metadata.name;
-    if name.len() <= LONGEST_NAME && !name.contains('.') {
+    if fits_service(name) {
         return Ok(());
     }
     let message = format!(
         "{name:?} can't name a Service and its pods; use at most {LONGEST_NAME} lowercase letters, digits and dashes"
     );
     Err(FieldError::new("metadata.name", message))
+}
+
+/// Whether Services can be named after an object of this name, with room for a suffix.
+pub fn fits_service(name: &str) -> bool {
+    name.len() <= LONGEST_NAME && !name.contains('.')
 }
 
 /// Checks a pod with all that its user gave to it.

@@ -16,7 +16,7 @@ mod probe;
 mod service;
 mod workload;
 
-pub use check::{check_claims, check_name, check_peers, check_pod};
+pub use check::{check_claims, check_name, check_peers, check_pod, fits_service};
 pub use disruption::disruption_budget;
 pub use env::{env_config_map, env_field, env_secret, env_value};
 pub use hash::Hash;

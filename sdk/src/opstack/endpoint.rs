@@ -29,6 +29,14 @@ impl Endpoint {
         secret.or_else(|| plain.filter(|url| !url.is_empty()).cloned().map(Self::Plain))
     }
 
+    /// The URL, where it stands in plain sight.
+    pub fn plain(self) -> Option<String> {
+        match self {
+            Self::Plain(url) => Some(url),
+            Self::Secret(_) => None,
+        }
+    }
+
     /// The environment variable that brings the URL to a program.
     pub fn env(&self, name: &str) -> EnvVar {
         match self {

@@ -2,11 +2,15 @@
 //!
 //! A kind's own fields live in its plugin. Here is what a second plugin reads or writes alike.
 
+pub mod abi;
+pub mod active;
 pub mod chain_file;
 pub mod component;
 pub mod contracts;
+pub mod credentials;
 pub mod endpoint;
 pub mod execution;
+pub mod fault;
 pub mod honoured;
 pub mod mounted;
 pub mod network;
@@ -16,6 +20,7 @@ pub mod observed;
 pub mod overrides;
 pub mod peers;
 pub mod references;
+pub mod release;
 pub mod resources;
 pub mod roles;
 pub mod rpc;
@@ -25,6 +30,7 @@ pub mod signing;
 pub mod status;
 pub mod storage;
 pub mod transactions;
+pub mod upstream;
 
 use crate::manifest::Kind;
 

@@ -22,6 +22,9 @@ pub struct NetworkStatus {
     /// The sequencers, where the operator chooses among them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequencing: Option<SequencingStatus>,
+    /// Service of the network's namespace that leads to whichever sequencer makes blocks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequencer_service: Option<String>,
 }
 
 /// A network in one word.

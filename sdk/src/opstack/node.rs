@@ -1,27 +1,51 @@
-//! `OpNode` as the other kinds see it: only the fields that say where its RPCs are.
+//! `OpNode` as the other kinds see it: where its RPCs are, and whether it is a sequencer that may make blocks.
 //!
 //! The view is lenient: what it does not read may be of any shape, so that a new field of a node never breaks a batcher.
 
+use k8s_openapi::api::apps::v1::StatefulSet;
 use serde::Deserialize;
 
 use super::NODE;
 use super::endpoint::Endpoint;
-use super::network::Network;
 use super::references::Reference;
-use crate::answer::{Failure, ServiceTarget, Target};
-use crate::cluster::Context;
+use super::upstream::Upstream;
+use crate::answer::{Failure, ObjectRef, PodsTarget, ServiceTarget, Target};
+use crate::cluster::{Context, kind_of};
 use crate::object::Metadata;
 use crate::values::Int;
 
-/// Port of op-node's RPC where the spec says nothing.
-const ROLLUP_PORT: u16 = 9545;
-/// Port of the execution client's HTTP RPC where the spec says nothing.
-const HTTP_PORT: u16 = 8545;
+/// The RPCs that a node serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rpc {
+    /// HTTP of the execution client.
+    Execution,
+    /// HTTP of op-node.
+    Rollup,
+}
 
-/// Where the RPCs of an `OpNode` are.
+impl Rpc {
+    /// Its port where the spec says nothing.
+    pub fn usual_port(self) -> u16 {
+        match self {
+            Self::Execution => 8545,
+            Self::Rollup => 9545,
+        }
+    }
+
+    /// Name of its port, in pods and Services.
+    pub fn port_name(self) -> &'static str {
+        match self {
+            Self::Execution => "geth-http",
+            Self::Rollup => "node-rpc",
+        }
+    }
+}
+
+/// An `OpNode`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Node {
-    metadata: Metadata,
+    /// Who it is.
+    pub metadata: Metadata,
     #[serde(default)]
     spec: Spec,
 }
@@ -29,6 +53,9 @@ pub struct Node {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Spec {
+    optimism_network_ref: Option<Reference>,
+    node_type: String,
+    replicas: Option<Int>,
     op_node: OpNode,
     op_geth: Option<Settings>,
     execution_client: ExecutionClient,
@@ -38,13 +65,21 @@ struct Spec {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct OpNode {
-    rpc: Rpc,
+    rpc: Listener,
+    sequencer: Switches,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct Rpc {
+struct Listener {
     port: Option<Int<1, 65535>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Switches {
+    enabled: Option<bool>,
+    stopped: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -75,87 +110,7 @@ struct Settings {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Networking {
-    http: Rpc,
-}
-
-/// An RPC: where the program dials it, and where the host's prober does.
-#[derive(Clone, Debug)]
-pub struct Upstream {
-    /// For the program.
-    pub endpoint: Endpoint,
-    /// For the prober; nothing where it can't dial.
-    pub target: Option<Target>,
-    /// Changes with a URL in a Secret.
-    pub fingerprint: Option<String>,
-}
-
-impl Upstream {
-    /// An explicit URL, for a pod in `namespace`.
-    ///
-    /// # Errors
-    /// `waiting` when the URL is in a Secret that is missing in that namespace.
-    pub fn of_url(cx: &Context<'_>, endpoint: Endpoint, namespace: &str) -> Result<Self, Failure> {
-        // A list of URLs (`http://a,http://b`) is fine for the programs; the prober takes one.
-        let single = !matches!(&endpoint, Endpoint::Plain(url) if url.contains(','));
-        let target = endpoint.target(namespace).filter(|_| single);
-        let fingerprint = endpoint.fingerprint(cx, namespace)?;
-        Ok(Self { endpoint, target, fingerprint })
-    }
-}
-
-/// Where a component of `namespace` finds the L2: explicit URLs, else the node that it refers to, else the one that
-/// is called `<network>-sequencer`, beside the network.
-pub struct L2<'a> {
-    /// The call.
-    pub cx: &'a Context<'a>,
-    /// Namespace of the component.
-    pub namespace: &'a str,
-    /// The component's network.
-    pub network: &'a Network,
-    /// `spec.sequencerRef`.
-    pub node: Option<&'a Reference>,
-}
-
-impl L2<'_> {
-    /// The execution RPC; `field` is where its URL could be given.
-    ///
-    /// # Errors
-    /// `waiting` when the node, or the URL's Secret, does not exist.
-    pub fn eth_rpc(&self, url: Option<Endpoint>, field: &str) -> Result<Upstream, Failure> {
-        self.rpc(url, field, Node::eth_rpc)
-    }
-
-    /// op-node's RPC; `field` is where its URL could be given.
-    ///
-    /// # Errors
-    /// As [`Self::eth_rpc`].
-    pub fn rollup_rpc(&self, url: Option<Endpoint>, field: &str) -> Result<Upstream, Failure> {
-        self.rpc(url, field, Node::rollup_rpc)
-    }
-
-    fn rpc(
-        &self,
-        url: Option<Endpoint>,
-        field: &str,
-        of_node: fn(&Node, &Context<'_>) -> Upstream,
-    ) -> Result<Upstream, Failure> {
-        match (url, self.node) {
-            (Some(url), _) => Upstream::of_url(self.cx, url, self.namespace),
-            (None, Some(reference)) => Ok(of_node(&Node::find(self.cx, self.namespace, reference)?, self.cx)),
-            (None, None) => Ok(of_node(&self.default_node(field)?, self.cx)),
-        }
-    }
-
-    fn default_node(&self, field: &str) -> Result<Node, Failure> {
-        let Network { name, namespace, .. } = self.network;
-        let default = Reference { name: default_name(name), namespace: Some(namespace.clone()) };
-        Node::find(self.cx, self.namespace, &default).map_err(|failure| match failure {
-            Failure::Waiting(what) => Failure::Waiting(format!(
-                "{what}; it is looked for because neither spec.sequencerRef nor {field} is set"
-            )),
-            failure => failure,
-        })
-    }
+    http: Listener,
 }
 
 impl Node {
@@ -167,32 +122,85 @@ impl Node {
         cx.require(&NODE.to_ref(), reference.namespace(namespace), &reference.name)
     }
 
-    /// The execution client's HTTP RPC, behind the Service named after the node.
-    pub fn eth_rpc(&self, cx: &Context<'_>) -> Upstream {
-        let Spec { op_geth, execution_client, .. } = &self.spec;
-        let settings = execution_client.settings.as_ref().or(op_geth.as_ref());
-        let port = settings.and_then(|settings| settings.networking.http.port);
-        self.upstream(cx, port.map_or(HTTP_PORT, Int::to_port))
+    /// The sequencers of the network `namespace/network`, in all namespaces, the oldest first.
+    ///
+    /// Only sequencers are looked at: there are few of them, and who lists objects is rendered again with each of them.
+    pub fn sequencers(cx: &Context<'_>, namespace: &str, network: &str) -> Vec<Self> {
+        let selector = format!(".spec.optimismNetworkRef.name={network},.spec.nodeType=sequencer");
+        let nodes = cx.cluster.list(&NODE.to_ref(), None, &selector);
+        // One that does not parse is shown as invalid on its own object.
+        let nodes = nodes.iter().filter_map(|json| serde_json::from_str::<Self>(json).ok());
+        let mut nodes: Vec<_> = nodes.filter(|node| node.is_sequencer_of(namespace, network)).collect();
+        nodes.sort_by_cached_key(|node| {
+            let Metadata { creation_timestamp, namespace, name, .. } = node.metadata.clone();
+            (creation_timestamp, namespace, name)
+        });
+        nodes
     }
 
-    /// op-node's RPC, behind the Service named after the node.
-    pub fn rollup_rpc(&self, cx: &Context<'_>) -> Upstream {
-        self.upstream(cx, self.spec.op_node.rpc.port.map_or(ROLLUP_PORT, Int::to_port))
+    /// Whether it is of the type sequencer, and belongs to the network `namespace/network`.
+    pub fn is_sequencer_of(&self, namespace: &str, network: &str) -> bool {
+        let reference = self.spec.optimism_network_ref.as_ref();
+        self.spec.node_type == "sequencer"
+            && reference.is_some_and(|reference| {
+                reference.name == network && reference.namespace(&self.metadata.namespace) == namespace
+            })
     }
 
-    fn upstream(&self, cx: &Context<'_>, target: u16) -> Upstream {
+    /// Whether it is meant to have a pod.
+    pub fn is_wanted(&self) -> bool {
+        self.metadata.deletion_timestamp.is_none() && self.spec.replicas.is_none_or(|replicas| replicas.get() > 0)
+    }
+
+    /// Whether its user lets it make blocks.
+    pub fn may_sequence(&self) -> bool {
+        let Switches { enabled, stopped } = self.spec.op_node.sequencer;
+        enabled != Some(false) && stopped != Some(true)
+    }
+
+    /// An RPC, behind the Service named after the node.
+    pub fn upstream(&self, cx: &Context<'_>, rpc: Rpc) -> Upstream {
+        let service = self.service(rpc);
+        Upstream {
+            endpoint: Endpoint::Plain(service_url(cx, &service)),
+            target: Some(Target::Service(service)),
+            fingerprint: None,
+        }
+    }
+
+    /// op-node's RPC in each of the node's pods.
+    pub fn rollup_pods(&self) -> Target {
+        let Metadata { name, namespace, .. } = &self.metadata;
+        let workload =
+            ObjectRef { kind: kind_of::<StatefulSet>(), namespace: Some(namespace.clone()), name: name.clone() };
+        Target::Pods(PodsTarget { workload, port: self.port(Rpc::Rollup), path: "/".into() })
+    }
+
+    fn port(&self, rpc: Rpc) -> u16 {
+        let Spec { op_node, op_geth, execution_client, .. } = &self.spec;
+        let port = match rpc {
+            Rpc::Rollup => op_node.rpc.port,
+            Rpc::Execution => {
+                let settings = execution_client.settings.as_ref().or(op_geth.as_ref());
+                settings.and_then(|settings| settings.networking.http.port)
+            }
+        };
+        port.map_or(rpc.usual_port(), Int::to_port)
+    }
+
+    fn service(&self, rpc: Rpc) -> ServiceTarget {
+        let target = self.port(rpc);
         // The Service may have the pod's port under another number.
         let mut ports = self.spec.service.ports.iter().flatten();
         let leads = ports.find(|port| port.target_port.unwrap_or(port.port).to_port() == target);
         let port = leads.map_or(target, |port| port.port.to_port());
         let Metadata { name, namespace, .. } = &self.metadata;
-        let url = format!("http://{name}.{namespace}.svc.{}:{port}", cx.facts.cluster_domain);
-        let service = ServiceTarget { namespace: namespace.clone(), name: name.clone(), port, path: "/".into() };
-        Upstream { endpoint: Endpoint::Plain(url), target: Some(Target::Service(service)), fingerprint: None }
+        ServiceTarget { namespace: namespace.clone(), name: name.clone(), port, path: "/".into() }
     }
 }
 
-/// The node of a network that is taken where none is named.
-fn default_name(network: &str) -> String {
-    format!("{network}-sequencer")
+/// The URL of a Service, for pods.
+pub(super) fn service_url(cx: &Context<'_>, service: &ServiceTarget) -> String {
+    let ServiceTarget { namespace, name, port, .. } = service;
+    format!("http://{name}.{namespace}.svc.{}:{port}", cx.facts.cluster_domain)
 }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::answer::{Condition, Observation, Probe, Question, Target, json_rpc};
 use crate::cluster::Context;
+use crate::opstack::fault;
 
 /// How often endpoints are asked, in milliseconds.
 pub const INTERVAL_MS: u32 = 15_000;
@@ -65,14 +66,16 @@ impl Finding {
 
     /// A condition: `judge` looks at an answer, all else is the same for every endpoint.
     pub fn condition(&self, name: &'static str, what: &str, judge: impl FnOnce(&Value) -> Condition) -> Condition {
+        let not_observable = || {
+            let message = format!("{what} is not a single HTTP URL, so the operator can't ask it");
+            Condition::unknown(name, "NotObservable", message)
+        };
         match self {
-            Self::NotObservable => {
-                let message = format!("{what} is not a single HTTP URL, so the operator can't ask it");
-                Condition::unknown(name, "NotObservable", message)
-            }
+            Self::NotObservable => not_observable(),
+            Self::Failed(why) if fault::is_list(why) => not_observable(),
             Self::NotAsked => Condition::unknown(name, "NotObserved", format!("{what} was not asked yet")),
             Self::Stale => Condition::unknown(name, "ObservationStale", format!("the last answer of {what} is old")),
-            Self::Failed(why) => Condition::no(name, "RPCEndpointUnreachable", format!("{what} gave no answer: {why}")),
+            Self::Failed(why) => Condition::no(name, fault::reason(why), format!("{what} gave no answer: {why}")),
             Self::Answer(answer) => judge(answer),
         }
     }

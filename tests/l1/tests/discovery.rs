@@ -213,7 +213,7 @@ fn an_l1_that_hangs_is_given_up_and_what_it_said_before_stays() {
     network["status"] = before.status.clone();
     let settled = settle::<OptimismNetwork>(&network, vec![]);
     assert_failed(&settled, "NoAnswer", &["no answer within 100ms"]);
-    assert_eq!(settled.condition("L1Connected").1, "RPCEndpointUnreachable");
+    assert_eq!(settled.condition("L1Connected").1, "Timeout");
     assert_eq!(discovered(&settled)["optimismPortalAddr"], Value::Null);
     assert_eq!(settled.status.get("roles"), None);
 

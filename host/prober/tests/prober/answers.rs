@@ -63,9 +63,13 @@ async fn a_failure_is_told_with_its_reason() {
         let whole = !wanted.ends_with(": ");
         assert!(if whole { why == wanted } else { why.starts_with(wanted) }, "{fault:?}: {why}");
     }
+    let why = world.ask(Target::Url(node.url().replace("http:", "https:")), batch()).await.answer.unwrap_err();
+    assert!(why.starts_with("no connection: TLS: "), "{why}");
     node.close().await;
     let why = world.ask(Target::Url(node.url()), batch()).await.answer.unwrap_err();
     assert!(why.starts_with("no connection: Connection refused"), "{why}");
+    let why = world.ask(Target::Url("http://nobody.invalid".into()), batch()).await.answer.unwrap_err();
+    assert!(why.starts_with("no connection: name not resolved: "), "{why}");
     let why = world.ask(Target::Url("ftp://node".into()), batch()).await.answer.unwrap_err();
     assert_eq!(why, "only http and https URLs can be asked");
     let empty = world.ask(Target::Url(node.url()), Question::JsonRpc(vec![])).await;

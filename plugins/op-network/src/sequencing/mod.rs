@@ -11,6 +11,7 @@ pub mod policy;
 pub mod record;
 pub mod running;
 pub mod seen;
+pub mod service;
 pub mod vacant;
 pub mod verdict;
 
@@ -18,12 +19,12 @@ use opstack_sdk::Object;
 use opstack_sdk::answer::{Action, Answer, Condition, ConditionStatus, Event, Failure, Precondition, RpcCall};
 use opstack_sdk::cluster::Context;
 use opstack_sdk::opstack::network::{NetworkSpec, NetworkStatus};
+use opstack_sdk::opstack::node::Node;
 use opstack_sdk::opstack::sequencing::{HaMode, SequencingStatus};
 use opstack_sdk::opstack::status::READY;
 use serde_json::{Value, json};
 
 use decide::{Act, CALL_TIMEOUT, Decision, Notice, Policy};
-use nodes::Node;
 use record::{Record, Stage};
 use seen::{Ended, Outcome, Seen};
 use verdict::{APPROVAL, SEQUENCER_ACTIVE};
@@ -41,6 +42,7 @@ const SOON_MS: u32 = 1_000;
 pub fn operate(
     cx: &Context<'_>,
     object: &Object<NetworkSpec>,
+    nodes: &[Node],
     answer: &mut Answer<NetworkStatus>,
 ) -> Result<(), Failure> {
     let ha = &object.spec.sequencer.ha;
@@ -57,12 +59,11 @@ pub fn operate(
             }
         }
         HaMode::Operator => {
-            let nodes = nodes::sequencers(cx, &object.metadata);
-            let seen = look(cx, object, &nodes)?;
+            let seen = look(cx, object, nodes)?;
             let record = known.map(Record::from).unwrap_or_default();
             let decision = decide::decide(&policy, record, &seen);
             answer.probes.extend(nodes.iter().map(|node| nodes::probe(node, &policy)));
-            tell(&policy, &nodes, decision, answer);
+            tell(&policy, nodes, decision, answer);
         }
     }
     Ok(())
@@ -124,7 +125,7 @@ fn call(act: &Act, epoch: u64, nodes: &[Node]) -> Option<Action> {
     let node = nodes.iter().find(|node| nodes::name(node) == *name)?;
     Some(Action {
         id: act.id(epoch),
-        target: nodes::target(node),
+        target: node.rollup_pods(),
         pod: Some(nodes::pod(node)),
         call: RpcCall { method: method.into(), params: params.to_string() },
         precondition: Precondition {

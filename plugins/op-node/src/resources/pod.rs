@@ -19,7 +19,7 @@ use crate::peering;
 use crate::settle::{FILES, Node, SEQUENCER_URL};
 
 /// Release for which the arguments were written.
-const IMAGE: &str = "us-docker.pkg.dev/oplabs-tools-artifacts/images/op-node:v1.19.3";
+pub const IMAGE: &str = "us-docker.pkg.dev/oplabs-tools-artifacts/images/op-node:v1.19.3";
 /// op-node's own time to stop; the execution client usually needs longer. Both are first processes, and to both SIGTERM is
 /// what SIGINT is.
 const GRACE_SECONDS: i64 = 60;

@@ -1,7 +1,9 @@
-//! The NetworkPolicy: the `admin` and `miner` APIs are for the operator and the components of the OP Stack.
+//! The NetworkPolicy: the `admin` and `miner` APIs are for the operator, and for those of the same network who have to call
+//! them or what is served beside them.
 
-use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyPeer};
 use opstack_sdk::kubernetes::{PART_OF, Sources, ingress_rule, network_policy, pods_labelled};
+use opstack_sdk::opstack::active::{NETWORK, network_label};
 
 use crate::checks::listeners;
 use crate::settle::Node;
@@ -14,8 +16,11 @@ pub fn render(node: &Node<'_>) -> NetworkPolicy {
     let (mut open, mut guarded, mut monitored) = (vec![], vec![], vec![]);
     let wish = &node.spec().network_policy;
     for listener in listeners(node).into_iter().filter(|listener| listener.reachable) {
+        if is_powerful(node, listener.name) {
+            guarded.push((listener.name, listener.port));
+            continue;
+        }
         let ports = match listener.name {
-            name if is_powerful(node, name) => &mut guarded,
             name if name.ends_with("-metrics") && !wish.metrics_from.is_empty() => &mut monitored,
             _ => &mut open,
         };
@@ -28,18 +33,31 @@ pub fn render(node: &Node<'_>) -> NetworkPolicy {
     if !open.is_empty() {
         rules.push(ingress_rule(Sources::Anywhere, &open));
     }
-    if !guarded.is_empty() {
-        let mut peers = vec![
-            pods_labelled(Some(&node.cx.facts.operator_namespace), []),
-            pods_labelled(None, [("app.kubernetes.io/part-of", PART_OF)]),
-        ];
-        peers.extend(wish.also_from.iter().cloned());
-        rules.push(ingress_rule(Sources::Peers(peers), &guarded));
-    }
+    rules.extend(guarded.iter().map(|(name, port)| {
+        let peers = [trusted(node, name), wish.also_from.clone()].concat();
+        ingress_rule(Sources::Peers(peers), &[("TCP", *port)])
+    }));
     if !monitored.is_empty() {
         rules.push(ingress_rule(Sources::Peers(wish.metrics_from.clone()), &monitored));
     }
     network_policy(&node.app, rules)
+}
+
+/// The operator, and the network's own pods that dial a listener. One port serves all its APIs to whoever reaches it, so those
+/// who send transactions or read blocks are among them.
+fn trusted(node: &Node<'_>, listener: &str) -> Vec<NetworkPolicyPeer> {
+    // A proposer reads of op-node alone; a light node follows another one's.
+    let roles: &[&str] = match listener {
+        "node-rpc" => &["batcher", "proposer", "challenger", "replica"],
+        _ => &["batcher", "challenger", "replica"],
+    };
+    let network = network_label(&node.network.namespace, &node.network.name);
+    let of_role = |role: &&str| {
+        let part_of = ("app.kubernetes.io/part-of", PART_OF);
+        pods_labelled(None, [part_of, ("app.kubernetes.io/component", *role), (NETWORK, network.as_str())])
+    };
+    let operator = pods_labelled(Some(&node.cx.facts.operator_namespace), []);
+    std::iter::once(operator).chain(roles.iter().map(of_role)).collect()
 }
 
 fn is_powerful(node: &Node<'_>, listener: &str) -> bool {

@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
-use super::Component;
+use super::{Component, Program};
 use crate::answer::{Condition, Probe, Question, ServiceTarget, Target};
-use crate::opstack::node::Upstream;
 use crate::opstack::observed::{self, Finding, metric};
+use crate::opstack::release::Chosen;
 use crate::opstack::signing::{self, NoSigner, Signing};
 use crate::opstack::status::{L1_CONNECTED, L2_CONNECTED, Phase};
+use crate::opstack::upstream::Upstream;
 
 /// The probe of the program's own metrics.
 pub const METRICS: &str = "metrics";
@@ -87,9 +88,15 @@ impl Component<'_> {
     }
 
     /// The conditions about the program itself, who signs, and the account.
-    pub fn conditions(&self, signing: &Result<Signing, NoSigner>) -> [Condition; 3] {
+    pub fn conditions(&self, signing: &Result<Signing, NoSigner>) -> impl Iterator<Item = Condition> {
         let account = self.account_condition(signing.as_ref().ok());
-        [self.responding(), signing::condition(signing), account]
+        [self.responding(), signing::condition(signing), account].into_iter().chain(self.release_condition())
+    }
+
+    fn release_condition(&self) -> Option<Condition> {
+        let Program { name, image: written_for, .. } = self.program;
+        let image = self.common.image?;
+        Chosen { field: "spec.image", image, program: name, written_for }.condition()
     }
 
     /// The condition of L1, which was asked for `eth_chainId` first.

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::{Container, ContainerPort, PodSpec, PodTemplateS
 
 use super::{Component, RpcServer, Work};
 use crate::kubernetes::{Hash, http_probe, liveness, pod_spec, pod_template, readiness, restricted, startup};
+use crate::opstack::active::{NETWORK, network_label};
 use crate::opstack::overrides::with_extra_env;
 use crate::opstack::signing::Signing;
 
@@ -62,7 +63,11 @@ impl Component<'_> {
             volumes: (!volumes.is_empty()).then_some(volumes),
             ..pod_spec(&self.app, &self.security, self.program.grace_seconds)
         };
-        pod_template(&self.app, spec, hash)
+        let mut template = pod_template(&self.app, spec, hash);
+        // By it sequencers know whom they let in.
+        let labels = template.metadata.get_or_insert_default().labels.get_or_insert_default();
+        labels.insert(NETWORK.into(), network_label(&self.network.namespace, &self.network.name));
+        template
     }
 
     /// What the kubelet, which dials the pod's address, can ask: `/healthz` of the RPC server, or the metrics.

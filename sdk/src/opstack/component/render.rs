@@ -4,12 +4,13 @@ use k8s_openapi::api::core::v1::{
     ConfigMap, Container, EnvVar, PersistentVolumeClaim, PodTemplateSpec, Volume, VolumeMount,
 };
 
-use super::{Component, credentials};
+use super::Component;
 use crate::answer::{Answer, Condition, Failure};
 use crate::kubernetes::{
     Hash, Sources, check_claims, deployment, headless_service, ingress_rule, network_policy, pods_labelled, port,
     service, stateful_set,
 };
+use crate::opstack::credentials;
 use crate::opstack::mounted::MountedFile;
 use crate::opstack::overrides;
 use crate::opstack::signing::Signing;
@@ -97,9 +98,8 @@ impl Component<'_> {
         }
         let mut urls = work.env.clone();
         urls.push(self.l1.env(&format!("{}_L1_ETH_RPC", self.program.prefix)));
-        if let Some(warning) = credentials::warning(&urls) {
-            answer.events.push(warning);
-        }
+        let named = urls.iter().map(|variable| (variable.name.as_str(), variable.value.as_ref()));
+        answer.events.extend(credentials::warning(named));
         let template = self.template(signing, work)?;
         answer.child(&self.service_account(signing));
         self.render_services(answer, rpc);

@@ -49,7 +49,8 @@ fn nodes_run_when_ready_and_answering(site: &Site, hosts: &Hosts, sequencer: &Va
     let second = Pod::start(answering, "op-node-replica", "op-geth-replica");
 
     let silent = wait(site, sequencer, "to be ready and silent", |node| {
-        condition::brief(node, "Ready").0 == "True" && condition::brief(node, "P2PConnected") == ("Unknown", "NoAnswer")
+        condition::brief(node, "Ready").0 == "True"
+            && condition::brief(node, "P2PConnected") == ("Unknown", "ConnectionRefused")
     });
     assert_eq!(silent["status"]["phase"], "Initializing", "its program does not answer: {silent}");
     assert!(silent["status"]["nodeInfo"]["chainHead"].is_null(), "{silent}");

@@ -1,47 +1,14 @@
-//! What is called on the chain's contracts, and what an answer to such a call can be.
-//!
-//! Every getter is optional: which ones a contract has depends on its version (SystemConfig 1.3 to 4.0, OptimismPortal
-//! 1.7 to 5.8, DisputeGameFactory 1.0 to 1.6).
+//! What is called on the chain's contracts: how it is asked, and what an answer can be.
 
-use alloy_primitives::hex;
-use alloy_sol_types::{SolCall, sol};
-use opstack_sdk::values::Address;
+use alloy_sol_types::SolCall;
 use serde_json::Value;
 
-sol! {
-    /// `src/L1/SystemConfig.sol` of contracts-bedrock.
-    interface SystemConfig {
-        function disputeGameFactory() external view returns (address);
-        function optimismPortal() external view returns (address);
-        function l1CrossDomainMessenger() external view returns (address);
-        function l1StandardBridge() external view returns (address);
-        function l2OutputOracle() external view returns (address);
-        function l2ChainId() external view returns (uint256);
-        function batcherHash() external view returns (bytes32);
-        function unsafeBlockSigner() external view returns (address);
-        function owner() external view returns (address);
-    }
+use crate::values::Address;
 
-    /// `src/L1/OptimismPortal.sol` and `OptimismPortal2.sol`.
-    interface OptimismPortal {
-        function disputeGameFactory() external view returns (address);
-        function l2Oracle() external view returns (address);
-        function systemConfig() external view returns (address);
-        function respectedGameType() external view returns (uint32);
-    }
+mod interfaces;
 
-    /// `src/dispute/DisputeGameFactory.sol`.
-    interface DisputeGameFactory {
-        function gameImpls(uint32 gameType) external view returns (address);
-        function gameArgs(uint32 gameType) external view returns (bytes);
-    }
-
-    /// `src/dispute/PermissionedDisputeGame.sol`, and `src/L1/L2OutputOracle.sol`, which has the same two getters.
-    interface Permissioned {
-        function proposer() external view returns (address);
-        function challenger() external view returns (address);
-    }
-}
+pub use alloy_primitives::{U256, hex};
+pub use interfaces::{DisputeGame, DisputeGameFactory, OptimismPortal, Permissioned, SystemConfig};
 
 /// Why a call gave no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +35,15 @@ impl Fault {
     }
 }
 
+/// Parameters of the `eth_call` that asks a contract.
+pub fn params<C: SolCall>(to: &Address, call: &C) -> String {
+    format!("[{{\"to\":\"{to}\",\"data\":\"0x{}\"}},\"latest\"]", hex::encode(call.abi_encode()))
+}
+
 /// The value of an `eth_call`, from its place in a batch.
+///
+/// # Errors
+/// Why there is none.
 pub fn value<C: SolCall>(call: &Value) -> Result<C::Return, Fault> {
     let Some(result) = call.get("result") else {
         let error = &call["error"];

@@ -2,17 +2,15 @@
 //!
 //! It is a guess, so it warns and refuses nothing.
 
-use k8s_openapi::api::core::v1::EnvVar;
-
 use crate::answer::Event;
 
 /// A part of a path that is as long as the keys of the large providers, and is of nothing but their characters.
 const KEY_LENGTH: usize = 24;
 
-/// Names the variables whose plain URLs seem to hold a key, and never shows one.
-pub(super) fn warning(variables: &[EnvVar]) -> Option<Event> {
-    let suspect = |variable: &&EnvVar| variable.value.as_deref().is_some_and(|urls| urls.split(',').any(holds_key));
-    let names: Vec<_> = variables.iter().filter(suspect).map(|variable| variable.name.as_str()).collect();
+/// Names those of the plain URLs, or lists of them, that seem to hold a key, and never shows one.
+pub fn warning<'a>(urls: impl IntoIterator<Item = (&'a str, Option<&'a String>)>) -> Option<Event> {
+    let suspect = |urls: Option<&String>| urls.is_some_and(|urls| urls.split(',').any(holds_key));
+    let names: Vec<_> = urls.into_iter().filter(|(_, urls)| suspect(*urls)).map(|(name, _)| name).collect();
     let message = || {
         format!(
             "the URL of {} seems to hold a key, which everybody who may read this object or its pod can see; put it into a Secret, and name that in the field that ends with From",
@@ -59,13 +57,10 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_names_the_variable_and_not_the_url() {
-        let plain =
-            |name: &str, value: &str| EnvVar { name: name.into(), value: Some(value.into()), ..Default::default() };
-        let secret = EnvVar { name: "C".into(), ..Default::default() };
-        let all = [plain("A", "http://a,https://u:word@b"), plain("B", "http://b"), secret];
-        let event = warning(&all).unwrap();
-        assert!(event.message.contains("of A seems") && !event.message.contains("word"), "{}", event.message);
-        assert!(warning(&all[1..]).is_none());
+    fn a_warning_names_the_field_and_not_the_url() {
+        let (keyed, plain) = ("http://a,https://u:word@b".to_string(), "http://b".to_string());
+        let event = warning([("a", Some(&keyed)), ("b", Some(&plain)), ("c", None)]).unwrap();
+        assert!(event.message.contains("of a seems") && !event.message.contains("word"), "{}", event.message);
+        assert!(warning([("b", Some(&plain)), ("c", None)]).is_none());
     }
 }

@@ -1,0 +1,115 @@
+//! Where a component finds the RPCs of L2: by explicit URLs, by the node that it refers to, or by the sequencers among
+//! which the operator chooses.
+
+use super::active;
+use super::endpoint::Endpoint;
+use super::network::Network;
+use super::node::{Node, Rpc};
+use super::references::Reference;
+use super::sequencing::HaMode;
+use crate::answer::{Failure, Target};
+use crate::cluster::Context;
+
+/// An RPC: where the program dials it, and where the host's prober does.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// For the program.
+    pub endpoint: Endpoint,
+    /// For the prober; nothing where it can't dial.
+    pub target: Option<Target>,
+    /// Changes with a URL in a Secret.
+    pub fingerprint: Option<String>,
+}
+
+impl Upstream {
+    /// An explicit URL, for a pod in `namespace`.
+    ///
+    /// # Errors
+    /// `waiting` when the URL is in a Secret that is missing in that namespace.
+    pub fn of_url(cx: &Context<'_>, endpoint: Endpoint, namespace: &str) -> Result<Self, Failure> {
+        // A list of URLs (`http://a,http://b`) is fine for the programs; the prober takes one.
+        let single = !matches!(&endpoint, Endpoint::Plain(url) if url.contains(','));
+        let target = endpoint.target(namespace).filter(|_| single);
+        let fingerprint = endpoint.fingerprint(cx, namespace)?;
+        Ok(Self { endpoint, target, fingerprint })
+    }
+}
+
+/// Where a component of `namespace` finds the L2: explicit URLs, else the node that it refers to, else the one that
+/// is called `<network>-sequencer`, beside the network.
+pub struct L2<'a> {
+    /// The call.
+    pub cx: &'a Context<'a>,
+    /// Namespace of the component.
+    pub namespace: &'a str,
+    /// The component's network.
+    pub network: &'a Network,
+    /// `spec.sequencerRef`.
+    pub node: Option<&'a Reference>,
+}
+
+impl L2<'_> {
+    /// One node's RPC; `field` is where its URL could be given.
+    ///
+    /// # Errors
+    /// `waiting` when the node, or the URL's Secret, does not exist.
+    pub fn rpc(&self, rpc: Rpc, url: Option<Endpoint>, field: &str) -> Result<Upstream, Failure> {
+        match (url, self.node) {
+            (Some(url), _) => Upstream::of_url(self.cx, url, self.namespace),
+            (None, Some(reference)) => Ok(Node::find(self.cx, self.namespace, reference)?.upstream(self.cx, rpc)),
+            (None, None) => Ok(self.default_node(field)?.upstream(self.cx, rpc)),
+        }
+    }
+
+    /// As [`Self::rpc`], for a program that takes a list of sequencers and dials the one that makes blocks
+    /// (op-service/dial/active_l2_provider.go): where the operator chooses among the network's sequencers, all of them.
+    ///
+    /// The Service that follows the active one would not do. A program keeps its connection, and the cluster cuts none: it
+    /// would go on asking the sequencer that was stopped because it stood still.
+    ///
+    /// # Errors
+    /// As there; and `waiting` where the network has no sequencer.
+    pub fn active_rpc(&self, rpc: Rpc, url: Option<Endpoint>, field: &str) -> Result<Upstream, Failure> {
+        if url.is_some() || !self.follows()? {
+            return self.rpc(rpc, url, field);
+        }
+        let Network { name, namespace, .. } = self.network;
+        let sequencers = Node::sequencers(self.cx, namespace, name);
+        if sequencers.is_empty() {
+            let title = self.network.title();
+            return Err(Failure::waiting(format!("a sequencer of {title}: there is no OpNode of the type sequencer")));
+        }
+        let urls: Vec<_> = sequencers.iter().filter_map(|node| node.upstream(self.cx, rpc).endpoint.plain()).collect();
+        Ok(Upstream {
+            endpoint: Endpoint::Plain(urls.join(",")),
+            target: active::target(namespace, name, &sequencers, rpc),
+            fingerprint: None,
+        })
+    }
+
+    /// Whether the operator chooses who makes the blocks, and the component names none but its sequencers.
+    fn follows(&self) -> Result<bool, Failure> {
+        if self.network.ha_mode() != HaMode::Operator {
+            return Ok(false);
+        }
+        let Network { name, namespace, .. } = self.network;
+        let node = self.node.map(|reference| Node::find(self.cx, self.namespace, reference)).transpose()?;
+        Ok(node.is_none_or(|node| node.is_sequencer_of(namespace, name)))
+    }
+
+    fn default_node(&self, field: &str) -> Result<Node, Failure> {
+        let Network { name, namespace, .. } = self.network;
+        let default = Reference { name: default_name(name), namespace: Some(namespace.clone()) };
+        Node::find(self.cx, self.namespace, &default).map_err(|failure| match failure {
+            Failure::Waiting(what) => Failure::Waiting(format!(
+                "{what}; it is looked for because neither spec.sequencerRef nor {field} is set"
+            )),
+            failure => failure,
+        })
+    }
+}
+
+/// The node of a network that is taken where none is named.
+fn default_name(network: &str) -> String {
+    format!("{network}-sequencer")
+}
