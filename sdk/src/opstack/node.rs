@@ -3,6 +3,7 @@
 //! The view is lenient: what it does not read may be of any shape, so that a new field of a node never breaks a batcher.
 
 use serde::Deserialize;
+use std::collections::BTreeSet;
 
 use super::NODE;
 use super::endpoint::Endpoint;
@@ -87,6 +88,8 @@ pub struct Upstream {
     pub target: Option<Target>,
     /// Changes with a URL in a Secret.
     pub fingerprint: Option<String>,
+    /// The `OpNode` that it is of (`namespace/name`); nothing for a URL.
+    pub node: Option<String>,
 }
 
 impl Upstream {
@@ -99,7 +102,13 @@ impl Upstream {
         let single = !matches!(&endpoint, Endpoint::Plain(url) if url.contains(','));
         let target = endpoint.target(namespace).filter(|_| single);
         let fingerprint = endpoint.fingerprint(cx, namespace)?;
-        Ok(Self { endpoint, target, fingerprint })
+        Ok(Self { endpoint, target, fingerprint, node: None })
+    }
+
+    /// The nodes behind some RPCs, each once.
+    pub fn nodes<'a>(upstreams: impl IntoIterator<Item = &'a Self>) -> Vec<String> {
+        let nodes: BTreeSet<_> = upstreams.into_iter().filter_map(|upstream| upstream.node.clone()).collect();
+        nodes.into_iter().collect()
     }
 }
 
@@ -188,7 +197,8 @@ impl Node {
         let Metadata { name, namespace, .. } = &self.metadata;
         let url = format!("http://{name}.{namespace}.svc.{}:{port}", cx.facts.cluster_domain);
         let service = ServiceTarget { namespace: namespace.clone(), name: name.clone(), port, path: "/".into() };
-        Upstream { endpoint: Endpoint::Plain(url), target: Some(Target::Service(service)), fingerprint: None }
+        let node = Some(format!("{namespace}/{name}"));
+        Upstream { endpoint: Endpoint::Plain(url), target: Some(Target::Service(service)), fingerprint: None, node }
     }
 }
 
