@@ -8,8 +8,15 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use crate::manifest::Manifest;
+use crate::manifest::{Column, Link, Manifest};
 use crate::workload::Workload;
+
+/// Annotation: the object that one of this kind is a part of.
+const BELONGS_TO: &str = "view.optimism.io/belongs-to";
+/// Annotation: the objects that one of this kind reads from.
+const FED_BY: &str = "view.optimism.io/fed-by";
+/// Annotation: names of the columns that are blocks up to which a chain is known.
+const HEADS: &str = "view.optimism.io/heads";
 
 /// The CustomResourceDefinition of a workload's kind.
 pub fn definition<W: Workload>(manifest: &Manifest) -> Value {
@@ -20,16 +27,12 @@ pub fn definition<W: Workload>(manifest: &Manifest) -> Value {
             manifest.rules.iter().map(|(rule, message)| json!({"rule": rule, "message": message})).collect();
         spec["x-kubernetes-validations"] = rules.into();
     }
-    let mut columns: Vec<_> = manifest
-        .columns
-        .iter()
-        .map(|column| json!({"name": column.name, "type": column.kind, "jsonPath": column.path}))
-        .collect();
+    let mut columns: Vec<_> = manifest.columns.iter().map(column).collect();
     columns.push(json!({"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}));
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{}.{}", kind.plural, kind.group)},
+        "metadata": metadata(manifest),
         "spec": {
             "group": kind.group,
             "scope": "Namespaced",
@@ -54,6 +57,33 @@ pub fn definition<W: Workload>(manifest: &Manifest) -> Value {
             }],
         },
     })
+}
+
+fn column(column: &Column) -> Value {
+    let mut written = json!({"name": column.name, "type": column.kind, "jsonPath": column.path});
+    if column.wide {
+        written["priority"] = 1.into();
+    }
+    written
+}
+
+/// The name, and what those who look at objects of this kind should know.
+fn metadata(manifest: &Manifest) -> Value {
+    let link = |link: &Link| json!({"kind": format!("{}.{}", link.kind.kind, link.kind.group), "path": link.path});
+    let heads: Vec<_> = manifest.columns.iter().filter(|column| column.head).map(|column| column.name).collect();
+    let fed_by: Vec<_> = manifest.fed_by.iter().map(link).collect();
+    let told = [
+        (BELONGS_TO, manifest.belongs_to.as_ref().map(link)),
+        (FED_BY, (!fed_by.is_empty()).then(|| fed_by.into())),
+        (HEADS, (!heads.is_empty()).then(|| heads.into())),
+    ];
+    let annotations: Map<_, _> =
+        told.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?.to_string().into()))).collect();
+    let mut metadata = json!({"name": format!("{}.{}", manifest.kind.plural, manifest.kind.group)});
+    if !annotations.is_empty() {
+        metadata["annotations"] = annotations.into();
+    }
+    metadata
 }
 
 /// A status is written piece by piece, by the host too where the plugin can't speak: nothing in it is required, and

@@ -25,16 +25,67 @@ impl Kind {
     pub fn to_ref(self) -> KindRef {
         KindRef { group: self.group.into(), version: self.version.into(), kind: self.kind.into() }
     }
+
+    /// Objects of this kind, as they are named at a path.
+    pub const fn at(self, path: &'static str) -> Link {
+        Link { kind: self, path }
+    }
 }
 
-/// A column of `kubectl get`.
+/// A column of `kubectl get`, of `opstack status` and of the operator's page.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
     /// Heading.
     pub name: &'static str,
-    /// `string`, `integer`, `boolean`, `number` or `date`.
+    /// `string`, `integer`, `boolean`, `number` or `date`. A date is shown as how long ago it was.
     pub kind: &'static str,
     /// JSON path, e.g. `.status.phase`.
+    pub path: &'static str,
+    /// Shown by `-o wide` alone.
+    pub wide: bool,
+    /// Whether it is the number of a block up to which a chain is known, which the page draws as a bar.
+    pub head: bool,
+}
+
+impl Column {
+    /// A column of a type.
+    pub const fn new(kind: &'static str, name: &'static str, path: &'static str) -> Self {
+        Self { name, kind, path, wide: false, head: false }
+    }
+
+    /// Text.
+    pub const fn text(name: &'static str, path: &'static str) -> Self {
+        Self::new("string", name, path)
+    }
+
+    /// A whole number.
+    pub const fn integer(name: &'static str, path: &'static str) -> Self {
+        Self::new("integer", name, path)
+    }
+
+    /// A time, shown as how long ago it was.
+    pub const fn date(name: &'static str, path: &'static str) -> Self {
+        Self::new("date", name, path)
+    }
+
+    /// The number of a block up to which a chain is known.
+    pub const fn head(name: &'static str, path: &'static str) -> Self {
+        Self { head: true, ..Self::integer(name, path) }
+    }
+
+    /// The same column, shown by `-o wide` alone.
+    #[must_use]
+    pub const fn wide(self) -> Self {
+        Self { wide: true, ..self }
+    }
+}
+
+/// Where an object names others: see `view.optimism.io/belongs-to` and `fed-by` of the contract.
+#[derive(Clone, Copy, Debug)]
+pub struct Link {
+    /// Kind of the objects that are named.
+    pub kind: Kind,
+    /// JSON path of a reference (an object with `name` and perhaps `namespace`), or of a text `name` or `namespace/name`.
     pub path: &'static str,
 }
 
@@ -49,6 +100,10 @@ pub struct Manifest {
     pub kind: Kind,
     /// Columns beside the name and the age.
     pub columns: Vec<Column>,
+    /// The object that an object of this kind is a part of, for those who look at them: a node's network.
+    pub belongs_to: Option<Link>,
+    /// The objects that an object of this kind reads from, for those who look at them: a batcher's node.
+    pub fed_by: Vec<Link>,
     /// CEL rules on `spec`: (rule, message).
     pub rules: Vec<(&'static str, &'static str)>,
     /// Kinds it may look up.
@@ -69,6 +124,8 @@ impl Manifest {
             version,
             kind,
             columns: vec![],
+            belongs_to: None,
+            fed_by: vec![],
             rules: vec![],
             reads: vec![],
             owns: vec![],

@@ -2,7 +2,7 @@
 
 mod chain;
 mod site;
-mod tree;
+mod view;
 
 use std::{
     fs, thread,
@@ -20,7 +20,7 @@ use crate::{
 };
 pub use chain::chain;
 use site::Site;
-use tree::Snapshot;
+use view::View;
 
 /// The examples refer to each other in this namespace.
 const NAMESPACE: &str = "optimism-system";
@@ -44,11 +44,16 @@ pub fn demo(keep: bool, build: impl FnOnce() -> Result<()>) -> Result<()> {
     run::step("start the operator", || site.start_operator())?;
     run::step("load the plugins from ConfigMaps", || load_plugins(&site))?;
     run::step("apply the examples", || apply_examples(&site))?;
-    let snapshot = run::step("wait until nothing changes", || settled(&site))?;
-    println!("{snapshot}");
-    ensure!(!snapshot.is_empty(), "no object was made; the operator's log:\n{}", site.log_tail());
+    let view = run::step("wait until nothing changes", || settled(&site))?;
+    for command in ["status", "tree"] {
+        println!(
+            "$ opstack {command} --namespace {NAMESPACE}\n{}",
+            site.opstack(&[command, "--namespace", NAMESPACE])?
+        );
+    }
+    ensure!(!view.is_empty(), "no object was made; the operator's log:\n{}", site.log_tail());
     if keep {
-        leave_up(&site, &snapshot);
+        leave_up(&site, &view);
     }
     run::step("end everything", || {
         drop(site);
@@ -63,14 +68,12 @@ fn load_plugins(site: &Site) -> Result<()> {
     site.apply(&packed)?;
     let deadline = Instant::now() + PLUGINS_WITHIN;
     loop {
-        let plugins = site.plugins()?;
-        let waiting: Vec<_> = plugins.iter().filter(|plugin| !tree::is_true(plugin, "Ready")).collect();
+        let waiting = site.view(NAMESPACE)?.waiting_plugins();
         if waiting.is_empty() {
             return Ok(());
         }
         if Instant::now() >= deadline {
-            let why: Vec<_> = waiting.iter().map(|plugin| tree::described(plugin)).collect();
-            bail!("not in service:\n{}\nthe operator's log:\n{}", why.join("\n"), site.log_tail());
+            bail!("not in service:\n{}\nthe operator's log:\n{}", waiting.join("\n"), site.log_tail());
         }
         site.check_operator()?;
         thread::sleep(POLL);
@@ -92,33 +95,33 @@ fn apply_examples(site: &Site) -> Result<()> {
 }
 
 /// Waits until every object was looked at and nothing changes any more.
-fn settled(site: &Site) -> Result<Snapshot> {
+fn settled(site: &Site) -> Result<View> {
     let deadline = Instant::now() + SETTLED_WITHIN;
-    let (mut last, mut quiet) = (String::new(), 0);
+    let (mut last, mut quiet) = (Value::Null, 0);
     loop {
         site.check_operator()?;
-        let snapshot = site.snapshot(NAMESPACE)?;
-        let text = snapshot.to_string();
-        quiet = if text == last { quiet + 1 } else { 0 };
-        last = text;
-        let unseen = snapshot.unseen();
+        let view = site.view(NAMESPACE)?;
+        let gist = view.gist();
+        quiet = if gist == last { quiet + 1 } else { 0 };
+        last = gist;
+        let unseen = view.unseen();
         if unseen.is_empty() && quiet >= QUIET_LOOKS {
-            return Ok(snapshot);
+            return Ok(view);
         }
         if Instant::now() >= deadline {
             ensure!(unseen.is_empty(), "not looked at: {}\n{}", unseen.join(", "), site.log_tail());
             say("it still changes; this is how it stands now");
-            return Ok(snapshot);
+            return Ok(view);
         }
         thread::sleep(POLL);
     }
 }
 
-fn leave_up(site: &Site, snapshot: &Snapshot) {
+fn leave_up(site: &Site, view: &View) {
     println!("\nIt stays up until Ctrl-C. In another shell:\n");
     println!("  export KUBECONFIG={}", site.kubeconfig().display());
     println!("  export PATH={}:$PATH", site.programs().display());
-    println!("  kubectl --namespace {NAMESPACE} get {}", snapshot.kinds());
+    println!("  kubectl --namespace {NAMESPACE} get {}", view.kinds());
     println!("  kubectl get plugins");
     println!("  tail -f {}", site.log().display());
     loop {

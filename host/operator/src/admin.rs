@@ -63,7 +63,7 @@ impl Admin {
     }
 
     /// Why the operator's picture of the cluster may not be trusted; nothing if it may.
-    fn unready(&self) -> Option<String> {
+    pub fn unready(&self) -> Option<String> {
         if !*self.plugins_seen.borrow() {
             return Some("plugins are being loaded".into());
         }

@@ -23,6 +23,9 @@ use tracing::{info, warn};
 /// A write that has not been answered for so long never will be.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 
+/// Name of the Lease.
+pub const LEASE: &str = "opstack-leader";
+
 /// Where and how the Lease is held.
 #[derive(Clone, Debug)]
 pub struct Config {

@@ -5,6 +5,7 @@
 use anyhow::Context as _;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, ApiResource, Patch, PatchParams, PostParams};
+use kube::config::KubeConfigOptions;
 use kube::core::GroupVersionKind;
 use kube::{Client, Config};
 use opstack_core::answer::Facts as ClusterFacts;
@@ -14,6 +15,7 @@ use opstack_core::requeue::Requeue;
 use opstack_engine::{Engine, EngineConfig};
 use rand::TryRngCore;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -33,6 +35,7 @@ use crate::controller::Controllers;
 use crate::hub::{Hub, Wake};
 use crate::kinds::Kinds;
 use crate::leader::{self, Leader};
+use crate::page::Page;
 use crate::plugins::loader::{self, Loader};
 use crate::plugins::{Registry, crd, object};
 use crate::queue::Queue;
@@ -50,10 +53,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("--listen {}: failed to listen", args.server.listen))?;
     info!(address = %listener.local_addr()?, "serving /healthz, /readyz and /metrics");
-    let client = client().await?;
+    let page = match args.server.page {
+        Some(address) => Some(page_listener(address).await?),
+        None => None,
+    };
+    let client = Client::try_from(config(None).await?).context("failed to make a client of the cluster")?;
     let stop = stop_signal()?;
     let operator = Operator::new(&args, client, stop.clone()).await?;
-    operator.run(args, listener).await
+    operator.run(args, listener, page).await
 }
 
 /// Chooses the cryptography of TLS for the process.
@@ -62,11 +69,27 @@ pub fn install_crypto() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-async fn client() -> anyhow::Result<Client> {
-    let mut config = Config::infer().await.context("failed to find a cluster: set KUBECONFIG, or run inside one")?;
+/// How the cluster is reached: by a context of the kubeconfig, else by its present one, else as a pod of the cluster.
+///
+/// # Errors
+/// When there is no such thing.
+pub async fn config(context: Option<&str>) -> anyhow::Result<Config> {
+    let mut config = match context {
+        Some(name) => {
+            let options = KubeConfigOptions { context: Some(name.into()), ..KubeConfigOptions::default() };
+            Config::from_kubeconfig(&options).await.with_context(|| format!("failed to use the context {name:?}"))?
+        }
+        None => Config::infer().await.context("failed to find a cluster: set KUBECONFIG, or run inside one")?,
+    };
     let agent = http::HeaderValue::from_static(concat!("opstack/", env!("CARGO_PKG_VERSION")));
     config.headers.push((http::header::USER_AGENT, agent));
-    Client::try_from(config).context("failed to make a client of the cluster")
+    Ok(config)
+}
+
+async fn page_listener(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await.with_context(|| format!("--page {address}: failed to listen"))?;
+    info!(address = %listener.local_addr()?, "serving the page");
+    Ok(listener)
 }
 
 fn stop_signal() -> anyhow::Result<CancellationToken> {
@@ -122,9 +145,12 @@ impl Operator {
         Ok(Self { cx, controllers, loader, plugins_seen, stop })
     }
 
-    async fn run(self, args: Args, listener: TcpListener) -> anyhow::Result<()> {
+    async fn run(self, args: Args, listener: TcpListener, page: Option<TcpListener>) -> anyhow::Result<()> {
         let operator = Arc::new(self);
         let admin = Admin::new(operator.cx.clone(), operator.plugins_seen.subscribe());
+        if let Some(listener) = page {
+            tokio::spawn(Page::new(operator.cx.clone(), admin.clone()).serve(listener, operator.stop.clone()));
+        }
         let server = tokio::spawn(admin.clone().serve(listener, operator.stop.clone()));
         tokio::spawn({
             let (client, stop) = (operator.cx.hub.client.clone(), operator.stop.clone());
@@ -270,7 +296,7 @@ fn leader(args: &Args) -> Leader {
     let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_string();
     let config = leader::Config {
         namespace: args.namespace.clone(),
-        name: "opstack-leader".into(),
+        name: leader::LEASE.into(),
         // Two processes of one host, or of one pod after a restart, are two holders.
         identity: format!("{}_{:08x}", args.leader.identity.clone().unwrap_or_else(host), rand::random::<u32>()),
         duration: args.leader.lease_duration,

@@ -4,7 +4,7 @@
 
 use opstack_sdk::answer::{Answer, Failure};
 use opstack_sdk::cluster::Context;
-use opstack_sdk::manifest::Manifest;
+use opstack_sdk::manifest::{Column, Manifest};
 use opstack_sdk::opstack::component::{Account, Component, Obstacle, manifest, obstacle};
 use opstack_sdk::opstack::roles::Role;
 use opstack_sdk::opstack::{BATCHER, NODE, signing};
@@ -34,6 +34,11 @@ impl Workload for OpBatcher {
         let mut manifest = manifest(&PROGRAM, env!("CARGO_PKG_VERSION"), BATCHER);
         manifest.reads.push(NODE.to_ref());
         manifest.rpc_methods.push("rpc_modules");
+        manifest.columns.extend([
+            Column::integer("Pending", ".status.batcherInfo.pendingBatches"),
+            Column::date("Last Batch", ".status.batcherInfo.lastBatchSubmitted.timestamp"),
+            Column::integer("Transactions", ".status.batcherInfo.totalBatchesSubmitted").wide(),
+        ]);
         manifest
     }
 
@@ -48,6 +53,7 @@ impl Workload for OpBatcher {
             phase,
             account: account.and_then(signing::Signing::address),
             balance: Account::of(cx).map(|account| account.ether()),
+            sources: sequencer.iter().flat_map(Sequencer::nodes).collect(),
             batcher_info: status::info(&component, &object.status),
         };
         let ready = signing.as_ref().map_err(Obstacle::from).and_then(|signing| {

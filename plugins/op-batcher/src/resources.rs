@@ -51,6 +51,11 @@ impl Sequencer {
         Ok(both)
     }
 
+    /// The nodes that it is.
+    pub fn nodes(&self) -> Vec<String> {
+        Upstream::nodes([&self.eth, &self.rollup])
+    }
+
     /// Of several sequencers, op-batcher asks both RPCs of the active one, so it stops where one list is longer. What is in
     /// Secrets can't be counted.
     fn check_pairs(&self) -> Result<(), Failure> {

@@ -30,6 +30,9 @@ pub struct BatcherStatus {
     /// Ether of the account on L1. Absent while L1 does not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub balance: Option<String>,
+    /// The nodes whose RPCs it dials (`namespace/name`); none where it is given URLs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
     /// What the batcher did.
     pub batcher_info: BatcherInfo,
 }

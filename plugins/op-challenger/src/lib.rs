@@ -6,7 +6,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::ConfigMap;
 use opstack_sdk::answer::{Answer, Condition, Failure};
 use opstack_sdk::cluster::{Context, kind_of};
-use opstack_sdk::manifest::Manifest;
+use opstack_sdk::manifest::{Column, Manifest};
 use opstack_sdk::opstack::component::{Account, Component, Obstacle, manifest, obstacle};
 use opstack_sdk::opstack::network::Network;
 use opstack_sdk::opstack::roles::{ROLE, Role};
@@ -41,6 +41,11 @@ impl Workload for OpChallenger {
         manifest.owns.retain(|kind| kind.kind != "Deployment");
         manifest.owns.extend([kind_of::<StatefulSet>(), kind_of::<ConfigMap>()]);
         manifest.rpc_methods.push("eth_getCode");
+        manifest.columns.extend([
+            Column::integer("Games", ".status.challengerInfo.activeGames"),
+            Column::integer("Resolved", ".status.challengerInfo.totalGamesResolved"),
+            Column::integer("Moves", ".status.challengerInfo.totalChallengesMade"),
+        ]);
         manifest
     }
 
@@ -58,6 +63,7 @@ impl Workload for OpChallenger {
             phase,
             account: address.clone(),
             balance: Account::of(cx).map(|account| account.ether()),
+            sources: endpoints.iter().flat_map(Endpoints::nodes).collect(),
             challenger_info: status::info(&component, &object.status),
         };
         let ready = signing.as_ref().map_err(Obstacle::from).and_then(|signing| {

@@ -75,6 +75,11 @@ impl Endpoints {
         })
     }
 
+    /// The nodes behind them.
+    pub fn nodes(&self) -> Vec<String> {
+        Upstream::nodes([Some(&self.eth), self.rollup.as_ref(), self.super_roots.as_ref()].into_iter().flatten())
+    }
+
     fn variables(&self) -> impl Iterator<Item = (&'static str, &Upstream)> {
         [
             ("OP_CHALLENGER_L1_BEACON", Some(&self.beacon)),

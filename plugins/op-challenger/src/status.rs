@@ -34,6 +34,9 @@ pub struct ChallengerStatus {
     /// Ether of the account on L1. Absent while L1 does not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub balance: Option<String>,
+    /// The nodes whose RPCs it dials (`namespace/name`); none where it is given URLs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
     /// What the challenger did.
     pub challenger_info: ChallengerInfo,
 }

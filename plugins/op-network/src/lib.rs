@@ -42,14 +42,13 @@ impl Workload for OptimismNetwork {
 
     fn manifest() -> Manifest {
         let users = [NODE, BATCHER, PROPOSER, CHALLENGER].map(opstack_sdk::Kind::to_ref);
-        let column = |name, kind, path| Column { name, kind, path };
         Manifest {
             columns: vec![
-                column("Phase", "string", ".status.phase"),
-                column("Chain", "integer", ".spec.chainID"),
-                column("L1", "integer", ".spec.l1ChainID"),
-                column("Sequencer", "string", ".status.sequencing.active"),
-                column("L1 Connected", "string", ".status.conditions[?(@.type==\"L1Connected\")].status"),
+                Column::text("Phase", ".status.phase"),
+                Column::integer("Chain", ".spec.chainID"),
+                Column::integer("L1", ".spec.l1ChainID"),
+                Column::text("Sequencer", ".status.sequencing.active"),
+                Column::text("L1 Connected", ".status.conditions[?(@.type==\"L1Connected\")].status"),
             ],
             rules: vec![
                 (

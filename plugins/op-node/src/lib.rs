@@ -70,15 +70,20 @@ impl Workload for OpNode {
     type Status = OpNodeStatus;
 
     fn manifest() -> Manifest {
-        let column = |name, path| Column { name, kind: "string", path };
         Manifest {
             columns: vec![
-                column("Type", ".spec.nodeType"),
-                column("Client", ".status.executionClient"),
-                column("Phase", ".status.phase"),
-                Column { name: "Block", kind: "integer", path: ".status.nodeInfo.chainHead.blockNumber" },
-                Column { name: "Peers", kind: "integer", path: ".status.nodeInfo.peerCount" },
+                Column::text("Type", ".spec.nodeType"),
+                Column::text("Client", ".status.executionClient"),
+                Column::text("Phase", ".status.phase"),
+                Column::head("Unsafe", ".status.nodeInfo.chainHead.blockNumber"),
+                Column::head("Safe", ".status.nodeInfo.safeBlock"),
+                Column::head("Finalized", ".status.nodeInfo.finalizedBlock"),
+                Column::date("Lag", ".status.nodeInfo.chainHead.timestamp"),
+                Column::integer("Peers", ".status.nodeInfo.peerCount"),
+                Column::new("boolean", "Active", ".status.nodeInfo.sequencerActive"),
             ],
+            belongs_to: Some(NETWORK.at(".spec.optimismNetworkRef")),
+            fed_by: vec![NODE.at(".status.sources[*]")],
             rules: RULES.to_vec(),
             reads: vec![
                 NETWORK.to_ref(),

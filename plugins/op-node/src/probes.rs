@@ -36,7 +36,14 @@ pub fn probes(node: &Node<'_>) -> Vec<Probe> {
     let mut probes = vec![];
     if node.rpc_reachable() {
         let mut calls = vec![("optimism_syncStatus", "[]"), ("opp2p_peerStats", "[]"), ("opp2p_self", "[]")];
-        let mut wake_on = vec!["/0/result/unsafe_l2/hash", "/0/error", "/1/result/connected", "/2/result/peerID"];
+        let mut wake_on = vec![
+            "/0/result/unsafe_l2/hash",
+            "/0/result/safe_l2/number",
+            "/0/result/finalized_l2/number",
+            "/0/error",
+            "/1/result/connected",
+            "/2/result/peerID",
+        ];
         if node.spec().sequences() && node.serves_admin() {
             calls.push(("admin_sequencerActive", "[]"));
             wake_on.push("/3/result");
@@ -74,6 +81,10 @@ pub struct Findings {
     pub measured_at: u64,
     /// op-node's newest block.
     pub head: Option<Head>,
+    /// Number of op-node's newest block that follows from L1.
+    pub safe: Option<u64>,
+    /// Number of op-node's newest block that follows from what is final on L1.
+    pub finalized: Option<u64>,
     /// op-node's connections.
     pub peers: Option<u64>,
     /// op-node's identity.
@@ -157,7 +168,10 @@ impl Findings {
         self.measured_at = self.measured_at.max(observation.measured_at);
         match observation.probe.as_str() {
             CONSENSUS => {
-                self.head = result(&answer, 0).ok().and_then(|status| head(&status["unsafe_l2"]));
+                let status = result(&answer, 0).ok();
+                self.head = status.and_then(|status| head(&status["unsafe_l2"]));
+                self.safe = status.and_then(|status| status["safe_l2"]["number"].as_u64());
+                self.finalized = status.and_then(|status| status["finalized_l2"]["number"].as_u64());
                 self.peers = result(&answer, 1).ok().and_then(|stats| stats["connected"].as_u64());
                 let id = result(&answer, 2).ok().and_then(|me| PeerId::parse(me["peerID"].as_str()?).ok());
                 self.peer_id = id;

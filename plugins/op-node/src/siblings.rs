@@ -61,9 +61,14 @@ pub fn is_active(node: &Sibling) -> bool {
     node.spec.sequences() && node.spec.op_node.sequencer.stopped != Some(true)
 }
 
+/// `ns/name`.
+pub fn place(node: &Sibling) -> String {
+    format!("{}/{}", node.metadata.namespace, node.metadata.name)
+}
+
 /// `OpNode ns/name`, for messages.
 pub fn title(node: &Sibling) -> String {
-    format!("OpNode {}/{}", node.metadata.namespace, node.metadata.name)
+    format!("OpNode {}", place(node))
 }
 
 /// Port of the node's Service that leads to a port of its pod.

@@ -38,6 +38,10 @@ pub struct OpNodeStatus {
     /// Of a sequencer: the oldest replicas of its network, for the others to dial.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub replicas: Vec<Replica>,
+    /// The nodes that this one looks to (`namespace/name`): the one that it follows, and the sequencer that it forwards
+    /// transactions to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
 }
 
 /// A node in one word.
@@ -63,6 +67,15 @@ pub struct NodeInfo {
     /// The newest block.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain_head: Option<ChainHead>,
+    /// The newest block that follows from what is on L1. 0 until there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub safe_block: Option<u64>,
+    /// The newest block that follows from what is final on L1. 0 until there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finalized_block: Option<u64>,
+    /// Whether op-node says that its sequencer makes blocks. Absent where there is none, or it was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequencer_active: Option<bool>,
     /// The execution client's progress.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync_status: Option<SyncStatus>,
@@ -143,6 +156,7 @@ pub fn status(node: &Node<'_>, found: &[Findings]) -> OpNodeStatus {
         services: Some(Services { main, headless, p2p }),
         peers: peers(node, found),
         replicas: node.wiring.replicas.clone(),
+        sources: node.wiring.sources.clone(),
     }
 }
 
@@ -175,6 +189,9 @@ fn node_info(found: &Findings) -> NodeInfo {
             block_hash: head.hash.clone(),
             timestamp: rfc3339(head.time),
         }),
+        safe_block: found.safe,
+        finalized_block: found.finalized,
+        sequencer_active: found.active,
         sync_status: found.syncing.map(|(current_block, highest_block, syncing)| SyncStatus {
             current_block,
             highest_block,

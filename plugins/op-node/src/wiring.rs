@@ -33,6 +33,8 @@ pub struct Wiring {
     pub sequencer_http: Option<Endpoint>,
     /// op-node's RPC of the node that a light node follows.
     pub follow: Option<Endpoint>,
+    /// The nodes behind the two (`namespace/name`).
+    pub sources: Vec<String>,
     /// Warnings.
     pub events: Vec<Event>,
 }
@@ -169,7 +171,7 @@ impl Wiring {
         ];
         self.note_precedence("spec", &given);
         if let Some(sequencer) = referenced {
-            return of_sequencer(cx, network, sequencer).map(Some);
+            return self.forward_to_node(cx, network, sequencer);
         }
         if let Some(url) = Endpoint::of(spec.sequencer_url_from.as_ref(), spec.sequencer_url.as_ref()) {
             return Ok(Some(url));
@@ -177,7 +179,7 @@ impl Wiring {
         let mut sequencers = others.iter().filter(|other| other.spec.is_sequencer());
         let sequencer = sequencers.clone().find(|other| siblings::is_active(other)).or_else(|| sequencers.next());
         if let Some(sequencer) = sequencer {
-            return of_sequencer(cx, network, sequencer).map(Some);
+            return self.forward_to_node(cx, network, sequencer);
         }
         let Some(name) = network.spec.registry_name() else {
             let domain = &cx.facts.cluster_domain;
@@ -192,6 +194,17 @@ impl Wiring {
             self.events.push(Event::warning("TransactionsNotForwarded", message));
         }
         Ok(public.map(Endpoint::Plain))
+    }
+
+    fn forward_to_node(
+        &mut self,
+        cx: &Context<'_>,
+        network: &Network,
+        sequencer: &Sibling,
+    ) -> Result<Option<Endpoint>, Failure> {
+        let url = of_sequencer(cx, network, sequencer)?;
+        self.sources.push(siblings::place(sequencer));
+        Ok(Some(url))
     }
 
     /// A spec may name several sources; the first counts, and the user is told.
@@ -229,7 +242,12 @@ impl Wiring {
             return Err(Failure::invalid(format!("{PATH}.nodeRef"), "a node can't follow itself"));
         }
         of_network(&node, network, &format!("{PATH}.nodeRef"))?;
-        siblings::rollup_url(cx, &node).map(Endpoint::Plain).map(Some)
+        let url = siblings::rollup_url(cx, &node)?;
+        let place = siblings::place(&node);
+        if !self.sources.contains(&place) {
+            self.sources.push(place);
+        }
+        Ok(Some(Endpoint::Plain(url)))
     }
 
     /// Texts that change with the URLs in Secrets.

@@ -4,8 +4,9 @@
 
 use opstack_sdk::answer::{Answer, Failure};
 use opstack_sdk::cluster::Context;
-use opstack_sdk::manifest::Manifest;
+use opstack_sdk::manifest::{Column, Manifest};
 use opstack_sdk::opstack::component::{Account, Component, Obstacle, manifest, obstacle};
+use opstack_sdk::opstack::upstream::Upstream;
 use opstack_sdk::opstack::{NODE, PROPOSER, signing};
 use opstack_sdk::{Object, Workload, register_workload};
 
@@ -35,6 +36,11 @@ impl Workload for OpProposer {
         let mut manifest = manifest(&PROGRAM, env!("CARGO_PKG_VERSION"), PROPOSER);
         manifest.reads.push(NODE.to_ref());
         manifest.rpc_methods.extend(["eth_getCode", "eth_call", "optimism_syncStatus"]);
+        manifest.columns.extend([
+            Column::head("Proposed", ".status.proposerInfo.lastProposalSubmitted.l2BlockNumber"),
+            Column::date("Last Proposal", ".status.proposerInfo.lastProposalSubmitted.timestamp"),
+            Column::text("Next Due", ".status.proposerInfo.nextProposalDue").wide(),
+        ]);
         manifest
     }
 
@@ -51,6 +57,7 @@ impl Workload for OpProposer {
             phase,
             account: address.clone(),
             balance: Account::of(cx).map(|account| account.ether()),
+            sources: Upstream::nodes(outputs.iter().map(|outputs| &outputs.upstream)),
             proposer_info: status::info(&component, spec, address.as_deref(), contract.as_ref().ok(), &object.status),
         };
         let mut answer = match (&signing, &contract, &outputs) {

@@ -7,7 +7,6 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 
-use super::NETWORK;
 use super::endpoint::Endpoint;
 use super::network::Network;
 use super::overrides;
@@ -17,6 +16,7 @@ use super::shared::{Logging, Metrics, Security};
 use super::signing::{NoSigner, Signing};
 use super::status::{ERROR, PENDING, Phase};
 use super::upstream::L2;
+use super::{NETWORK, NODE};
 use crate::answer::Failure;
 use crate::cluster::{Context, kind_of};
 use crate::kubernetes::{App, Component as Labels, check_name};
@@ -62,13 +62,15 @@ pub struct Program {
 
 /// The manifest of a component: what every one of them reads, owns and shows.
 pub fn manifest(program: &Program, version: &'static str, kind: Kind) -> Manifest {
-    let column = |name, kind, path| Column { name, kind, path };
     Manifest {
         columns: vec![
-            column("Phase", "string", ".status.phase"),
-            column("Network", "string", ".spec.optimismNetworkRef.name"),
-            column("Account", "string", ".status.account"),
+            Column::text("Phase", ".status.phase"),
+            Column::text("Network", ".spec.optimismNetworkRef.name"),
+            Column::text("Account", ".status.account").wide(),
+            Column::text("Balance", ".status.balance"),
         ],
+        belongs_to: Some(NETWORK.at(".spec.optimismNetworkRef")),
+        fed_by: vec![NODE.at(".status.sources[*]")],
         rules: vec![(
             "has(self.privateKey) != has(self.signer)",
             "exactly one of privateKey and signer is needed: who signs the transactions on L1?",

@@ -165,7 +165,13 @@ impl Node {
             endpoint: Endpoint::Plain(service_url(cx, &service)),
             target: Some(Target::Service(service)),
             fingerprint: None,
+            nodes: vec![self.place()],
         }
+    }
+
+    /// `namespace/name`.
+    pub fn place(&self) -> String {
+        format!("{}/{}", self.metadata.namespace, self.metadata.name)
     }
 
     /// op-node's RPC in each of the node's pods.

@@ -1,6 +1,8 @@
 //! Where a component finds the RPCs of L2: by explicit URLs, by the node that it refers to, or by the sequencers among
 //! which the operator chooses.
 
+use std::collections::BTreeSet;
+
 use super::active;
 use super::endpoint::Endpoint;
 use super::network::Network;
@@ -19,6 +21,8 @@ pub struct Upstream {
     pub target: Option<Target>,
     /// Changes with a URL in a Secret.
     pub fingerprint: Option<String>,
+    /// The `OpNode`s that it is of (`namespace/name`); nothing for a URL.
+    pub nodes: Vec<String>,
 }
 
 impl Upstream {
@@ -31,7 +35,13 @@ impl Upstream {
         let single = !matches!(&endpoint, Endpoint::Plain(url) if url.contains(','));
         let target = endpoint.target(namespace).filter(|_| single);
         let fingerprint = endpoint.fingerprint(cx, namespace)?;
-        Ok(Self { endpoint, target, fingerprint })
+        Ok(Self { endpoint, target, fingerprint, nodes: vec![] })
+    }
+
+    /// The nodes behind some RPCs, each once.
+    pub fn nodes<'a>(upstreams: impl IntoIterator<Item = &'a Self>) -> Vec<String> {
+        let nodes: BTreeSet<_> = upstreams.into_iter().flat_map(|upstream| upstream.nodes.clone()).collect();
+        nodes.into_iter().collect()
     }
 }
 
@@ -84,6 +94,7 @@ impl L2<'_> {
             endpoint: Endpoint::Plain(urls.join(",")),
             target: active::target(namespace, name, &sequencers, rpc),
             fingerprint: None,
+            nodes: sequencers.iter().map(Node::place).collect(),
         })
     }
 

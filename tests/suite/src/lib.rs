@@ -27,6 +27,6 @@ mod site;
 mod wait;
 
 pub use hosts::Hosts;
-pub use operator::{Operator, Signal, program};
+pub use operator::{Operator, Signal, ask, program};
 pub use site::Site;
 pub use wait::{MINUTE, until};

@@ -86,7 +86,7 @@ impl Operator {
             command.env_remove(name);
         }
         let mut child = control_plane::spawn(command).expect("the operator starts");
-        let (address, _) = until("the operator to serve", MINUTE, || match address(&log) {
+        let (address, _) = until("the operator to serve", MINUTE, || match address(&log, "serving /healthz") {
             Some(address) => Ok(address),
             None => match child.try_wait() {
                 Ok(Some(status)) => panic!("the operator ended ({status}):\n{}", tail(&log)),
@@ -114,14 +114,15 @@ impl Operator {
 
     /// Asks its admin server.
     pub fn get(&self, path: &str) -> std::io::Result<(u16, String)> {
-        let mut stream = TcpStream::connect_timeout(&self.address, Duration::from_secs(5))?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
+        let answer = ask(self.address, "GET", path)?;
         let code = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
         let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_string());
         Ok((code.unwrap_or_default(), body.unwrap_or_default()))
+    }
+
+    /// Address of its page, where it was told to serve one.
+    pub fn page(&self) -> Option<SocketAddr> {
+        address(&self.log, "serving the page")
     }
 
     /// The sum of a metric's samples whose labels hold `label`.
@@ -183,6 +184,16 @@ impl Drop for Operator {
     }
 }
 
+/// Asks an HTTP server; gives all of its answer, the headers too.
+pub fn ask(address: SocketAddr, method: &str, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
 /// The program, built beside the tests.
 pub fn program() -> PathBuf {
     let tests = env::current_exe().expect("a running program");
@@ -193,10 +204,10 @@ pub fn program() -> PathBuf {
     })
 }
 
-/// The address in the line that says where it listens.
-fn address(log: &Path) -> Option<SocketAddr> {
+/// The address in the line of a log that says where something is served.
+fn address(log: &Path, served: &str) -> Option<SocketAddr> {
     let text = fs::read_to_string(log).ok()?;
-    let line = text.lines().find(|line| line.contains("serving /healthz"))?;
+    let line = text.lines().find(|line| line.contains(served))?;
     let (_, rest) = line.split_once("address=")?;
     rest.split_whitespace().next()?.parse().ok()
 }

@@ -9,14 +9,9 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use control_plane::{ControlPlane, Kubectl, Options, Programs};
-use serde_json::Value;
 
-use super::{NAMESPACE, OPERATOR_NAMESPACE, tree::Snapshot};
+use super::{NAMESPACE, OPERATOR_NAMESPACE, view::View};
 use crate::{run, workspace};
-
-/// Kinds that the built-in controllers make for themselves, and that say nothing of the operator.
-const BOOKKEEPING: [&str; 5] =
-    ["events", "events.events.k8s.io", "endpoints", "endpointslices.discovery.k8s.io", "controllerrevisions.apps"];
 
 /// A control plane and an operator.
 pub struct Site {
@@ -86,17 +81,16 @@ impl Site {
         self.kubectl.run_with_input(arguments, &manifests).map(drop)
     }
 
-    /// The `Plugin` objects.
-    pub fn plugins(&self) -> Result<Vec<Value>> {
-        items(&self.kubectl.run(["get", "plugins.optimism.io", "--output=json"])?)
+    /// Runs `opstack` as a user of the cluster; gives what it prints.
+    pub fn opstack(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = run::scrubbed(workspace::opstack());
+        command.args(arguments).args(["--operator-namespace", OPERATOR_NAMESPACE]);
+        run::output(command.env("KUBECONFIG", self.kubeconfig()))
     }
 
     /// Everything in a namespace.
-    pub fn snapshot(&self, namespace: &str) -> Result<Snapshot> {
-        let kinds = self.kubectl.run(["api-resources", "--namespaced", "--verbs=list", "--output=name"])?;
-        let kinds: Vec<_> = kinds.lines().filter(|kind| !BOOKKEEPING.contains(kind)).collect();
-        let objects = self.kubectl.run(["get", &kinds.join(","), "--namespace", namespace, "--output=json"])?;
-        Ok(Snapshot::new(self.plugins()?, items(&objects)?))
+    pub fn view(&self, namespace: &str) -> Result<View> {
+        View::parse(&self.opstack(&["tree", "--namespace", namespace, "--output=json"])?)
     }
 
     /// A kubeconfig that may do everything.
@@ -129,13 +123,5 @@ impl Drop for Site {
             let _ = child.kill();
             let _ = child.wait();
         }
-    }
-}
-
-fn items(list: &str) -> Result<Vec<Value>> {
-    let mut list: Value = serde_json::from_str(list).context("kubectl did not answer with JSON")?;
-    match list["items"].take() {
-        Value::Array(items) => Ok(items),
-        _ => bail!("kubectl did not answer with a list"),
     }
 }

@@ -9,6 +9,9 @@ mod plugin;
 mod rbac;
 mod render;
 pub mod run;
+mod scope;
+mod status;
+mod tree;
 
 use clap::{Parser, Subcommand};
 
@@ -24,6 +27,10 @@ pub struct Cli {
 enum Command {
     /// Run the operator.
     Run(Box<run::Args>),
+    /// Print networks, nodes and whatever else plugins serve, as tables.
+    Status(status::Args),
+    /// Print objects with their conditions, and all that was made of them.
+    Tree(tree::Args),
     /// Print the objects that documents lead to, without a cluster.
     Render(render::Args),
     /// Look at, check and pack plugins.
@@ -50,6 +57,8 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Run(args) => args.run(),
+            Command::Status(args) => args.run(),
+            Command::Tree(args) => args.run(),
             Command::Render(args) => args.run(),
             Command::Plugin(command) => command.run(),
             Command::Crds(args) => args.run(),

@@ -60,6 +60,9 @@ pub struct ServerArgs {
     /// Address of /healthz, /readyz and /metrics.
     #[arg(long, default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
+    /// Address of a page for browsers that shows what `opstack status` does, e.g. 127.0.0.1:8081; there is none where absent. It has no login: whoever reaches it reads names, columns and conditions of all namespaces.
+    #[arg(long, value_name = "ADDRESS")]
+    pub page: Option<SocketAddr>,
 }
 
 /// Logs and traces.

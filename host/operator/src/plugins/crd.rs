@@ -7,11 +7,12 @@ use opstack_core::answer::Manifest;
 use opstack_core::blame::{Blame, Fault};
 use opstack_core::hash;
 use opstack_core::ids::{Gvk, PluginName};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::apply::fault_of;
 use crate::cache::Watched;
 use crate::reconcile::ServedKind;
+use crate::view::declared::{self, Links};
 
 use super::stored::Schema;
 
@@ -72,10 +73,18 @@ pub fn dressed(manifest: &Manifest, plugin: &PluginName) -> Result<Value, Fault>
     };
     let Some(metadata) = crd.get_mut("metadata").and_then(Value::as_object_mut) else { return bad("has no metadata") };
     metadata.insert("labels".into(), json!({PLUGIN_LABEL: plugin.as_str()}));
-    metadata.insert(
-        "annotations".into(),
-        json!({OWNS: kinds(&manifest.owns), READS: kinds(&manifest.reads), VERSION: manifest.served_version}),
-    );
+    let told = metadata.remove("annotations").unwrap_or_default();
+    if let Err(why) = Links::parse(&told) {
+        return bad(&format!("has an {why}"));
+    }
+    let mut annotations = Map::from_iter([
+        (OWNS.to_string(), kinds(&manifest.owns).into()),
+        (READS.to_string(), kinds(&manifest.reads).into()),
+        (VERSION.to_string(), manifest.served_version.as_str().into()),
+    ]);
+    let told = told.as_object().into_iter().flatten().filter(|(name, _)| name.starts_with(declared::PREFIX));
+    annotations.extend(told.map(|(name, value)| (name.clone(), value.clone())));
+    metadata.insert("annotations".into(), annotations.into());
     let hash = hash::of_json(&crd);
     if let Some(annotations) = crd.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
         annotations.insert(HASH.into(), hash.into());

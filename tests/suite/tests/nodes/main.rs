@@ -10,5 +10,6 @@ mod faults;
 mod limits;
 mod measured;
 mod pace;
+mod page;
 mod scale;
 mod world;
