@@ -19,7 +19,17 @@ pub fn engine_is_closed(site: &Site) -> Result<()> {
     let ask = |port: u16| {
         let url = format!("http://{address}:{port}/");
         // The image has a client for it, and little else.
-        let command = ["exec", POD, "--container=geth", "--", "geth", "attach", "--exec=net.version", &url];
+        let command = [
+            "exec",
+            POD,
+            "--container=geth",
+            "--",
+            "geth",
+            "attach",
+            "--datadir=/data/geth",
+            "--exec=net.version",
+            &url,
+        ];
         site.kubectl().run([&[IN], &command[..]].concat())
     };
     ask(8545).context("the control of this check")?;
@@ -36,7 +46,7 @@ pub fn come_back_as_they_were(site: &Site) -> Result<()> {
         Ok(site.consensus(REPLICA)?.rpc().call("opp2p_self", "[]")?["peerID"].take())
     };
     let jwt = |site: &Site| -> Result<String> {
-        site.kubectl().run([IN, "exec", POD, "--container=geth", "--", "busybox", "sha256sum", "/jwt/jwt.hex"])
+        site.kubectl().run([IN, "exec", POD, "--container=geth", "--", "busybox", "sha256sum", "/etc/opstack/jwt/jwt"])
     };
     let (before, secret) = (id(site)?, jwt(site)?);
     let uid = field(site, &format!("pod/{POD}"), "{.metadata.uid}")?;
