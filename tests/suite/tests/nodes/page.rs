@@ -10,7 +10,7 @@ use std::{
 };
 
 use page::{Browser, Page, Theme};
-use rpc_double::Recording;
+use rpc_double::{Double, Recording};
 use serde_json::{Value, json};
 use suite::{MINUTE, ask, kubelet, paths, plugins, program};
 
@@ -23,8 +23,8 @@ const BLOCK_TIME: u64 = 2;
 /// The number in a card of the page, by the column that it is of.
 const HEAD: &str = "document.getElementById('picture').querySelector('[data-key$=\"/seen/seq\"]').getAttribute('aria-label').match(/Unsafe (\\d+)/)?.[1]";
 
-/// A chain of which the sequencer's head moves, and the replica is some blocks behind.
-fn living_chain(world: &World) -> [Pod; 2] {
+/// A chain of which the sequencer's head moves, and the replica is some blocks behind. It lives as long as its programs do.
+fn living_chain(world: &World) -> (Double, [Pod; 2]) {
     let site = &world.site;
     chain::namespace(site, NAMESPACE);
     let l1 = world::double("anvil");
@@ -65,7 +65,7 @@ fn living_chain(world: &World) -> [Pod; 2] {
         let path = paths::of(&object);
         site.wait(&format!("{path} to run"), &path, 2 * MINUTE, |node| node["status"]["phase"] == "Running");
     }
-    pods
+    (l1, pods)
 }
 
 /// A block every other second; what is safe and what is final follows behind.
@@ -94,7 +94,7 @@ fn output(world: &World, command: &mut Command) -> String {
 #[test]
 fn people_see_the_living_chain() {
     let world = World::start(&["--page=127.0.0.1:0"]);
-    let _pods = living_chain(&world);
+    let _programs = living_chain(&world);
     the_tables_and_the_tree_show_it(&world);
     the_program_is_a_plugin_of_kubectl(&world);
     the_page_is_read_only_and_closed(&world);
