@@ -102,7 +102,10 @@ impl Workload for OptimismNetwork {
         answer.probes.extend(rollup_probe.filter(|_| files::are_discovered(&object.spec)));
         answer.condition(honour::honoured(&object.spec).condition());
         sequencing::operate(cx, object, &sequencers, &mut answer)?;
-        sequencing::service::render(&app, &object.spec, &sequencers, &mut answer);
+        // While something is wrong, all children are left as they are.
+        if files.problem.is_none() {
+            sequencing::service::render(&app, &object.spec, &sequencers, &mut answer);
+        }
         status::warn(&mut answer, &object.spec);
         Ok(answer)
     }

@@ -2,6 +2,7 @@
 //!
 //! A kind's own fields live in its plugin. Here is what a second plugin reads or writes alike.
 
+#[cfg(feature = "contracts")]
 pub mod abi;
 pub mod active;
 pub mod chain_file;

@@ -6,6 +6,7 @@
 
 mod aged;
 mod chain;
+mod failover;
 mod faults;
 mod limits;
 mod measured;
