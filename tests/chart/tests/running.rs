@@ -1,8 +1,8 @@
 //! The chart on a node: the operator is installed as users do it, goes and comes again, is brought to another image, and
 //! nothing of that reaches a chain.
 //!
-//! The Pods of the chain have no program here but the operator's own in their init container: what counts is that they are
-//! the same Pods afterwards.
+//! The images of the chain's Pods are not there, so these are scheduled and wait: what counts is that they are the same Pods
+//! afterwards.
 
 mod support;
 
@@ -39,7 +39,7 @@ fn a_chain_does_not_notice_that_its_operator_goes_and_comes() -> Result<()> {
     assert_eq!(kubectl.run(["get", "plugins", "--output=name"])?.lines().count(), 7);
     kubectl.apply(&chain::chain().to_string())?;
     kubectl.run([IN, "wait", "opnode/node", "--for=jsonpath={.status.applied}", SOON])?;
-    kubectl.run([IN, "wait", "pod/node-0", "--for=condition=Initialized", SOON])?;
+    kubectl.run([IN, "wait", "pod/node-0", "--for=condition=PodScheduled", SOON])?;
     looked_again(&kubectl)?;
     let before = Chain::of(&kubectl)?;
     ensure!(before.children.len() > 4, "hardly any children: {:?}", before.children);
@@ -51,7 +51,7 @@ fn a_chain_does_not_notice_that_its_operator_goes_and_comes() -> Result<()> {
     assert_eq!(Chain::of(&kubectl)?, before, "after the operator came again");
 
     let mut upgraded = values(&next);
-    // Init containers keep theirs, or the Pods would be other ones.
+    // Init containers of nodes keep theirs, or the Pods would be other ones.
     upgraded["initImage"] = image.name.as_str().into();
     release.apply(&upgraded)?;
     looked_again(&kubectl)?;

@@ -86,6 +86,7 @@ pub fn components() -> PathBuf {
 /// A network, and a node of it.
 pub fn chain() -> Value {
     let metadata = |name: &str| json!({ "name": name, "namespace": NAMESPACE });
+    let little = json!({ "cpu": "10m", "memory": "32Mi" });
     let items = json!([
         {
             "apiVersion": "optimism.io/v1alpha1", "kind": "OptimismNetwork", "metadata": metadata("network"),
@@ -96,7 +97,11 @@ pub fn chain() -> Value {
         },
         {
             "apiVersion": "optimism.io/v1alpha1", "kind": "OpNode", "metadata": metadata("node"),
-            "spec": { "optimismNetworkRef": { "name": "network" }, "nodeType": "replica", "opGeth": {} },
+            "spec": {
+                "optimismNetworkRef": { "name": "network" }, "nodeType": "replica", "opGeth": {},
+                // As little as fits beside the operator.
+                "resources": { "opNode": { "requests": little }, "opGeth": { "requests": little } },
+            },
         },
     ]);
     json!({ "apiVersion": "v1", "kind": "List", "items": items })
