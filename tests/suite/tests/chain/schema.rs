@@ -169,19 +169,19 @@ fn rows() -> [(Value, Value, Cells); 5] {
     let network = network(namespace, "net");
     let net = json!({"name": "net"});
     let key = json!({"secretRef": {"name": "signer", "key": "key"}});
-    let account = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
-    let component = |kind: &str, more: Value| {
-        let mut spec = json!({"optimismNetworkRef": net, "sequencerRef": {"name": "node"}, "privateKey": key});
-        more.as_object().into_iter().flatten().for_each(|(field, value)| spec[field] = value.clone());
-        let columns = vec![("PHASE", "Running"), ("NETWORK", "net"), ("ACCOUNT", account)];
-        (ours(kind, namespace, "shown", &spec), json!({"phase": "Running", "account": account}), columns)
+    let component = |kind: &str, info: Value, more: Cells| {
+        let spec = json!({"optimismNetworkRef": net, "sequencerRef": {"name": "node"}, "privateKey": key});
+        let mut status = json!({"phase": "Running", "balance": "1.5"});
+        info.as_object().into_iter().flatten().for_each(|(field, value)| status[field] = value.clone());
+        let columns = [("PHASE", "Running"), ("NETWORK", "net"), ("BALANCE", "1.5")].into_iter().chain(more).collect();
+        (ours(kind, namespace, "shown", &spec), status, columns)
     };
     let connected = json!([{
         "type": "L1Connected", "status": "True", "reason": "Told", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
     }]);
     let node_status = json!({
         "phase": "Running", "executionClient": "geth",
-        "nodeInfo": {"chainHead": {"blockNumber": 12_345}, "peerCount": 7},
+        "nodeInfo": {"chainHead": {"blockNumber": 12_345}, "safeBlock": 12_300, "finalizedBlock": 12_000, "peerCount": 7},
     });
     [
         (
@@ -198,11 +198,33 @@ fn rows() -> [(Value, Value, Cells); 5] {
         (
             replica(namespace, "node", &network, "geth"),
             node_status,
-            vec![("TYPE", "replica"), ("CLIENT", "geth"), ("PHASE", "Running"), ("BLOCK", "12345"), ("PEERS", "7")],
+            vec![
+                ("TYPE", "replica"),
+                ("CLIENT", "geth"),
+                ("PHASE", "Running"),
+                ("UNSAFE", "12345"),
+                ("SAFE", "12300"),
+                ("FINALIZED", "12000"),
+                ("LAG", ""),
+                ("PEERS", "7"),
+                ("ACTIVE", ""),
+            ],
         ),
-        component("OpBatcher", json!({})),
-        component("OpProposer", json!({})),
-        component("OpChallenger", json!({})),
+        component(
+            "OpBatcher",
+            json!({"batcherInfo": {"pendingBatches": 3}}),
+            vec![("PENDING", "3"), ("LAST BATCH", "")],
+        ),
+        component(
+            "OpProposer",
+            json!({"proposerInfo": {"lastProposalSubmitted": {"l2BlockNumber": 9}}}),
+            vec![("PROPOSED", "9"), ("LAST PROPOSAL", "")],
+        ),
+        component(
+            "OpChallenger",
+            json!({"challengerInfo": {"activeGames": 4}}),
+            vec![("GAMES", "4"), ("RESOLVED", ""), ("MOVES", "")],
+        ),
     ]
 }
 
