@@ -46,7 +46,7 @@ pub fn come_back_as_they_were(site: &Site) -> Result<()> {
         Ok(site.consensus(REPLICA)?.rpc().call("opp2p_self", "[]")?["peerID"].take())
     };
     let jwt = |site: &Site| -> Result<String> {
-        site.kubectl().run([IN, "exec", POD, "--container=geth", "--", "busybox", "sha256sum", "/etc/opstack/jwt/jwt"])
+        site.kubectl().run([IN, "exec", POD, "--container=geth", "--", "busybox", "sha256sum", "/run/opstack/jwt/jwt"])
     };
     let (before, secret) = (id(site)?, jwt(site)?);
     let uid = field(site, &format!("pod/{POD}"), "{.metadata.uid}")?;
