@@ -26,6 +26,7 @@ fn command(arguments: &[&str]) -> Result<()> {
     let ["up", cluster, opstack, plugins] = arguments else { bail!("{USAGE}") };
     let built = Built { cluster: cluster.into(), opstack: opstack.into(), plugins: plugins.into() };
     let began = Instant::now();
+    cluster::provide()?;
     let site = Site::up(&built, Life::UntilDown)?;
     let report = Report::when_ready(&site)?;
     println!("{report}");

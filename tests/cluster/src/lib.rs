@@ -53,7 +53,7 @@ use anyhow::{Context as _, Result, bail};
 
 pub use config::NODE_NAME;
 pub use image::Image;
-pub use requirements::missing;
+pub use requirements::{missing, provide};
 
 use recipe::{NodePrograms, VOICE};
 use state::State;

@@ -48,6 +48,7 @@ fn up() -> Result<()> {
         println!("# it was given: nothing is started");
         return Ok(());
     }
+    cluster::provide()?;
     let cluster = Cluster::start(&env::current_exe()?, Life::UntilDown)?;
     println!("export KUBECONFIG={}", cluster.kubeconfig().display());
     if cluster.is_found() {

@@ -1,9 +1,6 @@
 //! The machine's own packages, where it has Debian's tools for them.
 
-use std::{
-    process::{Command, Stdio},
-    sync::{Mutex, PoisonError},
-};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -14,9 +11,6 @@ const WAIT: &str = "--option=DPkg::Lock::Timeout=300";
 
 /// Installs packages, and says so. The lists of what there is are fetched where those at hand don't do.
 pub(crate) fn install(packages: &[&str]) -> Result<()> {
-    // One at a time: tests run side by side.
-    static ONE: Mutex<()> = Mutex::new(());
-    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     VOICE.say(&format!("apt-get install {}", packages.join(" ")));
     let install = [&["install", "--yes", "--no-install-recommends"], packages].concat();
     apt_get(&install).or_else(|_| apt_get(&["update"]).and_then(|()| apt_get(&install)))

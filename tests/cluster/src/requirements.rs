@@ -2,6 +2,8 @@
 
 use std::{env, fs, path::Path};
 
+use anyhow::Result;
+
 use crate::{packages, tool};
 
 /// Programs of the machine, with the Debian package of each.
@@ -21,7 +23,7 @@ const TOOLS: [(&str, &str); 10] = [
 /// The controllers of control groups that a kubelet asks for.
 const CONTROLLERS: [&str; 5] = ["cpu", "cpuacct", "cpuset", "memory", "pids"];
 
-/// Says why this machine can't run a kubelet, if so. Packages that it lacks are installed first, where it is Debian's.
+/// Says why this machine can't run a kubelet, if so.
 pub fn missing() -> Option<String> {
     not_linux().or_else(no_root).or_else(no_tools).or_else(no_overlay).or_else(no_control_groups).or_else(no_namespaces)
 }
@@ -36,15 +38,28 @@ fn no_root() -> Option<String> {
     })
 }
 
-/// Installs what is missing, if it can.
+/// Installs the packages that this machine lacks, where it is Debian's and this is root.
+///
+/// For commands that were asked for a node. Tests change nothing of a machine, and are skipped where something is missing.
+pub fn provide() -> Result<()> {
+    let packages = missing_packages();
+    if packages.is_empty() || !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    packages::install(&packages)
+}
+
 fn no_tools() -> Option<String> {
-    let mut wanted: Vec<_> = missing_tools().map(|(_, package)| package).collect();
-    wanted.dedup();
-    let attempt = (!wanted.is_empty()).then(|| packages::install(&wanted));
     let names: Vec<_> = missing_tools().map(|(name, _)| name).collect();
-    let why = attempt.and_then(Result::err).map(|error| format!(": {error:#}")).unwrap_or_default();
-    (!names.is_empty())
-        .then(|| format!("there is no {} on the PATH; install {}{why}", names.join(", no "), wanted.join(" ")))
+    (!names.is_empty()).then(|| {
+        format!("there is no {} on the PATH: apt-get install {}", names.join(", no "), missing_packages().join(" "))
+    })
+}
+
+fn missing_packages() -> Vec<&'static str> {
+    let mut packages: Vec<_> = missing_tools().map(|(_, package)| package).collect();
+    packages.dedup();
+    packages
 }
 
 fn missing_tools() -> impl Iterator<Item = (&'static str, &'static str)> {
