@@ -3,7 +3,7 @@
 use alloy_primitives::B256;
 use anyhow::{Context as _, Result};
 use control_plane::Kubectl;
-use l1::Rpc;
+use l1::{Rpc, quantity};
 use serde_json::{Value, json};
 
 /// A Service of the cluster, as this machine reaches it.
@@ -46,7 +46,7 @@ impl Layer {
 
     /// The height that an execution client has reached.
     pub fn height(&self) -> Result<u64> {
-        number(&self.rpc.call("eth_blockNumber", "[]")?)
+        quantity(&self.rpc.call("eth_blockNumber", "[]")?)
     }
 
     /// A block of an execution client, if it has that; `tag` is `latest` or a height in hexadecimal.
@@ -72,11 +72,4 @@ impl Layer {
             l1: height("head_l1")?,
         })
     }
-}
-
-/// A number as JSON-RPC has it.
-pub(crate) fn number(value: &Value) -> Result<u64> {
-    let digits = value.as_str().and_then(|text| text.strip_prefix("0x"));
-    let digits = digits.with_context(|| format!("{value} is no hexadecimal number"))?;
-    Ok(u64::from_str_radix(digits, 16)?)
 }

@@ -33,6 +33,7 @@ fn command(arguments: &[&str]) -> Result<()> {
     println!("a chain after {:.0} s\n", began.elapsed().as_secs_f64());
     println!("  export KUBECONFIG={}", site.cluster().kubeconfig().display());
     println!("  kubectl --namespace {CHAIN} get optimismnetworks,opnodes,opbatchers,opproposers,opchallengers,pods");
+    println!("  {opstack} status --namespace {CHAIN} --watch");
     println!("  cargo xtask cluster down");
     Ok(())
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// Where it runs.
 pub const NAMESPACE: &str = "opstack-system";
 
-/// What differs from the chart's own values: the image that is made here, and little memory.
+/// What differs from the chart's own values: the image that is made here.
 pub fn values() -> Value {
     let image = images::name("opstack", env!("CARGO_PKG_VERSION"));
     let (repository, tag) = image.rsplit_once(':').unwrap_or((&image, ""));

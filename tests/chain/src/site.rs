@@ -11,14 +11,13 @@ use alloy_primitives::{Address, address};
 use anyhow::{Context as _, Result, ensure};
 use cluster::{Cluster, Life, images};
 use control_plane::Kubectl;
-use l1::{Accounts, Artifacts, Chain, Deployer, FaultProofs};
+use l1::{Accounts, Artifacts, Chain, Deployer, FaultProofs, quantity};
 use op_programs::OpPrograms;
 use serde_json::{Value, json};
 
 use crate::{
     Layer, VOICE,
     genesis::{self, GenesisBlock, L1Block},
-    layer::number,
     operator,
 };
 
@@ -211,5 +210,5 @@ pub fn until(what: &str, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> 
 
 fn begins_at(block: &Value) -> Result<L1Block> {
     let hash = block["hash"].as_str().context("a block has a hash")?.parse()?;
-    Ok(L1Block { hash, number: number(&block["number"])?, timestamp: number(&block["timestamp"])? })
+    Ok(L1Block { hash, number: quantity(&block["number"])?, timestamp: quantity(&block["timestamp"])? })
 }

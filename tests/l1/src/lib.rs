@@ -16,7 +16,7 @@ pub use anvil::Anvil;
 pub use artifacts::{Artifacts, CONTRACTS_VERSION};
 pub use chain::{ALPHABET, Accounts, Chain, Deployer, FaultProofs};
 pub use driver::{Settled, settle};
-pub use rpc::Rpc;
+pub use rpc::{Rpc, quantity};
 
 use anyhow::Result;
 use op_programs::OpPrograms;

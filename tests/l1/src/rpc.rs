@@ -74,3 +74,10 @@ impl Rpc {
         Ok(body.into())
     }
 }
+
+/// A number as JSON-RPC has it.
+pub fn quantity(value: &Value) -> Result<u64> {
+    let digits = value.as_str().and_then(|text| text.strip_prefix("0x"));
+    let digits = digits.with_context(|| format!("{value} is no hexadecimal number"))?;
+    u64::from_str_radix(digits, 16).with_context(|| format!("{value} is no hexadecimal number"))
+}

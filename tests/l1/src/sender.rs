@@ -11,7 +11,7 @@ use alloy_primitives::{Address, hex};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
-use crate::Rpc;
+use crate::{Rpc, quantity};
 
 /// Enough for the blocks of a slow L1.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,8 +38,7 @@ impl<'a> Sender<'a> {
         let accounts = rpc.call("eth_accounts", "[]")?;
         let from: Address = accounts[0].as_str().context("anvil has no account")?.parse()?;
         let nonce = rpc.call("eth_getTransactionCount", &json!([from.to_string(), "latest"]).to_string())?;
-        let nonce = nonce.as_str().and_then(|nonce| u64::from_str_radix(nonce.trim_start_matches("0x"), 16).ok());
-        let nonce = Cell::new(nonce.context("a nonce is a hexadecimal number")?);
+        let nonce = Cell::new(quantity(&nonce)?);
         Ok(Self { rpc, from, nonce, sent: RefCell::default() })
     }
 

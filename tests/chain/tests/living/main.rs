@@ -61,8 +61,7 @@ fn is_continuous(site: &Site, from: u64, to: u64) -> Result<()> {
     let sequencer = site.execution(NODES[0])?;
     let time = |height: u64| -> Result<u64> {
         let block = sequencer.block(&format!("{height:#x}"))?;
-        let time = block["timestamp"].as_str().with_context(|| format!("no block {height}"))?;
-        Ok(u64::from_str_radix(time.trim_start_matches("0x"), 16)?)
+        l1::quantity(&block["timestamp"]).with_context(|| format!("block {height}"))
     };
     let (first, last) = (time(from)?, time(to)?);
     ensure!(last - first == 2 * (to - from), "blocks {from} to {to} took {} s", last - first);
