@@ -6,7 +6,7 @@
 
 use opstack_core::ids::ObjectKey;
 use opstack_core::probe::{Observation, Probe};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cell::{Cell, Face, Measured};
 use crate::inquiry::Inquiry;
+use crate::sorted::Sorted;
 
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,7 @@ pub(crate) struct Pace {
 pub(crate) struct Leash {
     /// The pace has changed.
     pub(crate) changed: Arc<Notify>,
-    /// Nobody asks any more.
+    /// Nobody asks any more, or the prober ends.
     pub(crate) stop: CancellationToken,
 }
 
@@ -48,15 +49,17 @@ pub(crate) struct Declared {
 pub(crate) struct Board {
     inquiries: HashMap<Inquiry, Entry>,
     owners: HashMap<ObjectKey, Owner>,
+    /// Ends all tasks.
+    stop: CancellationToken,
 }
 
 struct Entry {
     pace: Pace,
-    asked_by: BTreeSet<ObjectKey>,
+    asked_by: Sorted<ObjectKey, ()>,
     /// By pod; the pod of what is no pod is empty.
-    cells: BTreeMap<String, Cell>,
+    cells: Sorted<String, Cell>,
     /// The pods of the last round, once there was one.
-    pods: Option<BTreeSet<String>>,
+    pods: Option<Box<[String]>>,
     leash: Leash,
 }
 
@@ -64,7 +67,7 @@ impl Entry {
     /// Whether a first round came to its end, be it that there was nobody to ask.
     fn is_measured(&self) -> bool {
         match &self.pods {
-            Some(pods) => pods.iter().all(|pod| self.cells.contains_key(pod)),
+            Some(pods) => pods.iter().all(|pod| self.cells.contains(pod)),
             None => !self.cells.is_empty(),
         }
     }
@@ -82,7 +85,7 @@ struct Owner {
 struct Subscription {
     probe: Probe,
     inquiry: Inquiry,
-    shown: BTreeMap<String, Face>,
+    shown: Sorted<String, Face>,
 }
 
 impl Owner {
@@ -94,6 +97,11 @@ impl Owner {
 }
 
 impl Board {
+    /// An empty board, whose tasks all end with `stop`.
+    pub(crate) fn new(stop: CancellationToken) -> Self {
+        Self { stop, ..Self::default() }
+    }
+
     /// Replaces an owner's probes. Those that stay as they were are not disturbed.
     pub(crate) fn declare(&mut self, key: &ObjectKey, probes: &[Probe], now: Instant) -> Declared {
         let probes: Vec<Probe> = probes.iter().cloned().map(Probe::clamped).collect();
@@ -120,25 +128,25 @@ impl Board {
         let inquiry = Inquiry::of(&probe);
         // All who ask the same share what is asked.
         let inquiry = self.inquiries.get_key_value(&inquiry).map_or(inquiry, |(known, _)| known.clone());
-        Subscription { probe, inquiry, shown: BTreeMap::new() }
+        Subscription { probe, inquiry, shown: Sorted::default() }
     }
 
     /// Makes one inquiry follow what an owner has now declared. Gives it if it is new.
     fn settle(&mut self, key: &ObjectKey, inquiry: Inquiry) -> Option<(Inquiry, Leash)> {
-        let Self { inquiries, owners } = self;
+        let Self { inquiries, owners, stop } = self;
         let wanted = owners.get(key).is_some_and(|owner| owner.asks(&inquiry));
         let Some(entry) = inquiries.get_mut(&inquiry) else {
-            let asked_by = BTreeSet::from([key.clone()]);
+            let asked_by = Sorted::from_iter([(key.clone(), ())]);
             let pace = pace(owners, &inquiry, &asked_by)?;
-            let leash = Leash { changed: Arc::default(), stop: CancellationToken::new() };
+            let leash = Leash { changed: Arc::default(), stop: stop.child_token() };
             inquiries.insert(
                 inquiry.clone(),
-                Entry { pace, asked_by, cells: BTreeMap::new(), pods: None, leash: leash.clone() },
+                Entry { pace, asked_by, cells: Sorted::default(), pods: None, leash: leash.clone() },
             );
             return Some((inquiry, leash));
         };
         if wanted {
-            entry.asked_by.insert(key.clone());
+            entry.asked_by.insert(key.clone(), ());
         } else {
             entry.asked_by.remove(key);
         }
@@ -166,7 +174,7 @@ impl Board {
         let now = measured.at;
         match entry.cells.get_mut(pod) {
             Some(cell) => cell.update(measured),
-            None => drop(entry.cells.insert(pod.to_owned(), Cell::new(measured))),
+            None => entry.cells.insert(pod.to_owned(), Cell::new(measured)),
         }
         self.review(inquiry, now)
     }
@@ -174,8 +182,8 @@ impl Board {
     /// Forgets endpoints that are gone. Gives whom to wake.
     pub(crate) fn keep(&mut self, inquiry: &Inquiry, pods: &BTreeSet<String>, now: Instant) -> Vec<ObjectKey> {
         let Some(entry) = self.inquiries.get_mut(inquiry) else { return vec![] };
-        entry.cells.retain(|pod, _| pods.contains(pod));
-        entry.pods = Some(pods.clone());
+        entry.cells.retain(|pod| pods.contains(pod));
+        entry.pods = Some(pods.iter().cloned().collect());
         self.review(inquiry, now)
     }
 
@@ -186,13 +194,14 @@ impl Board {
 
     /// Whom to wake, of those who ask this.
     pub(crate) fn review(&mut self, inquiry: &Inquiry, now: Instant) -> Vec<ObjectKey> {
-        let asked_by = self.inquiries.get(inquiry).map(|entry| entry.asked_by.clone()).unwrap_or_default();
+        let asked_by = self.inquiries.get(inquiry).into_iter().flat_map(|entry| entry.asked_by.keys());
+        let asked_by: Vec<_> = asked_by.cloned().collect();
         asked_by.into_iter().filter(|key| self.must_wake(key, Some(inquiry), now)).collect()
     }
 
     /// Whether to wake an owner; if so, it counts as done. Looks at one inquiry, or at all.
     fn must_wake(&mut self, key: &ObjectKey, inquiry: Option<&Inquiry>, now: Instant) -> bool {
-        let Self { inquiries, owners } = self;
+        let Self { inquiries, owners, .. } = self;
         let Some(owner) = owners.get_mut(key).filter(|owner| !owner.woken) else { return false };
         let mut looked_at =
             owner.probes.iter().filter(|subscription| inquiry.is_none_or(|inquiry| subscription.inquiry == *inquiry));
@@ -209,7 +218,7 @@ impl Board {
 
     /// Whether all that an owner asks was asked at least once. If not, it is woken when it was.
     pub(crate) fn is_measured(&mut self, key: &ObjectKey) -> bool {
-        let Self { inquiries, owners } = self;
+        let Self { inquiries, owners, .. } = self;
         let Some(owner) = owners.get_mut(key) else { return true };
         owner.awaits = !owner.is_measured(inquiries);
         !owner.awaits
@@ -226,7 +235,7 @@ impl Board {
 
     /// What an owner is shown now. From here on it is woken for what differs from this.
     pub(crate) fn observations(&mut self, key: &ObjectKey, now: Instant) -> Vec<Observation> {
-        let Self { inquiries, owners } = self;
+        let Self { inquiries, owners, .. } = self;
         let Some(owner) = owners.get_mut(key) else { return vec![] };
         owner.woken = false;
         let mut observations = vec![];
@@ -246,7 +255,7 @@ impl Board {
 }
 
 /// The shortest interval and the longest timeout: nobody's question is cut short by another's impatience.
-fn pace(owners: &HashMap<ObjectKey, Owner>, inquiry: &Inquiry, asked_by: &BTreeSet<ObjectKey>) -> Option<Pace> {
+fn pace(owners: &HashMap<ObjectKey, Owner>, inquiry: &Inquiry, asked_by: &Sorted<ObjectKey, ()>) -> Option<Pace> {
     let paces = subscriptions(owners, inquiry, asked_by)
         .map(|Subscription { probe, .. }| Pace { interval: probe.interval, timeout: probe.timeout });
     paces.reduce(|a, b| Pace { interval: a.interval.min(b.interval), timeout: a.timeout.max(b.timeout) })
@@ -256,9 +265,9 @@ fn pace(owners: &HashMap<ObjectKey, Owner>, inquiry: &Inquiry, asked_by: &BTreeS
 fn subscriptions<'a>(
     owners: &'a HashMap<ObjectKey, Owner>,
     inquiry: &'a Inquiry,
-    asked_by: &'a BTreeSet<ObjectKey>,
+    asked_by: &'a Sorted<ObjectKey, ()>,
 ) -> impl Iterator<Item = &'a Subscription> {
-    let owners = asked_by.iter().filter_map(|key| owners.get(key));
+    let owners = asked_by.keys().filter_map(|key| owners.get(key));
     owners.flat_map(|owner| &owner.probes).filter(move |subscription| subscription.inquiry == *inquiry)
 }
 
@@ -275,7 +284,7 @@ impl Owner {
 }
 
 impl Subscription {
-    fn faces(&self, cells: &BTreeMap<String, Cell>, now: Instant) -> BTreeMap<String, Face> {
+    fn faces(&self, cells: &Sorted<String, Cell>, now: Instant) -> Sorted<String, Face> {
         cells.iter().map(|(pod, cell)| (pod.clone(), cell.face(&self.probe, now))).collect()
     }
 }

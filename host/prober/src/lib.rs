@@ -28,6 +28,7 @@ mod limits;
 mod prober;
 mod question;
 mod rpc;
+mod sorted;
 mod task;
 
 pub use act::{ActionError, Fence};

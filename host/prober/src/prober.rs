@@ -86,9 +86,9 @@ impl Prober {
     /// When the HTTP client can't be made.
     pub fn new(config: Config, resolver: Arc<dyn Resolve>, wake: Wake) -> Result<Self, SetupError> {
         let limits = Limits::new(config.per_endpoint, config.total);
-        let (counters, board) = (ProbeCounters::default(), Mutex::default());
-        let shared = Shared { config, resolver, http: Http::for_probes()?, limits, counters, board, wake };
         let stop = CancellationToken::new();
+        let (counters, board) = (ProbeCounters::default(), Mutex::new(Board::new(stop.clone())));
+        let shared = Shared { config, resolver, http: Http::for_probes()?, limits, counters, board, wake };
         let guard = stop.clone().drop_guard();
         let (tasks, running) = (TaskTracker::new(), watch::Sender::new(true));
         Ok(Self { shared: Arc::new(shared), tasks, running, stop, _stops: guard })
@@ -98,8 +98,8 @@ impl Prober {
     pub fn declare(&self, owner: &ObjectKey, probes: &[Probe]) {
         let declared = self.shared.board().declare(owner, probes, Instant::now());
         for (inquiry, leash) in declared.started {
-            let task = task::run(self.shared.clone(), inquiry, leash, self.running.subscribe());
-            self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(task));
+            // There are many of them: whatever is put around this future is there as often, and each layer holds it twice.
+            self.tasks.spawn(task::run(self.shared.clone(), inquiry, leash, self.running.subscribe()));
         }
         if declared.wake {
             self.shared.wake(vec![owner.clone()]);

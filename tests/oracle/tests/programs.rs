@@ -11,10 +11,12 @@ const SANDBOX: &str = env!("CARGO_BIN_EXE_sandbox");
 const PLUGINS: [&str; 4] = ["op-node", "op-batcher", "op-proposer", "op-challenger"];
 
 /// What a release has not got; each is refused by it, with these words.
-const NOT_IN_RELEASE: [(&str, Release, &str); 6] = [
+const NOT_IN_RELEASE: [(&str, Release, &str); 8] = [
     // A chain with an L2OutputOracle needs an older image, which the case names.
     ("op-proposer/legacy-image", Release::V1_19_6, "-l2oo-address"),
     ("op-proposer/legacy-image", Release::V1_16_13, "-l2oo-address"),
+    ("op-proposer/legacy-other-oracle", Release::V1_19_6, "-l2oo-address"),
+    ("op-proposer/legacy-other-oracle", Release::V1_16_13, "-l2oo-address"),
     // Permissioned games wanted op-program and a prestate, which they never use.
     ("op-challenger/own-chain", Release::V1_16_13, "flag cannon-server is required"),
     ("op-challenger/running", Release::V1_16_13, "flag cannon-server is required"),

@@ -22,7 +22,7 @@ const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "goog
 /// A busy machine takes its time.
 const SHOWN_WITHIN: Duration = Duration::from_secs(60);
 /// The page says by this that it has drawn what the operator told.
-const SHOWN: &str = "document.body.dataset.state === 'shown'";
+const SHOWN: &str = "document.body?.dataset.state === 'shown'";
 
 /// What a browser made of the page.
 #[derive(Clone, Debug)]

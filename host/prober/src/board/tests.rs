@@ -7,6 +7,7 @@ use opstack_core::ids::GroupKind;
 use opstack_core::probe::{Question, Target};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 const SECOND: Duration = Duration::from_secs(1);
 const PODS: [&str; 2] = ["node-0", "node-1"];

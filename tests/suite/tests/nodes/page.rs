@@ -183,14 +183,14 @@ fn the_page_shows_it_until_nobody_answers(world: World, program: &Path) {
     let mut page = browser.open(&url, Theme::Light).unwrap_or_else(|error| panic!("{error:#}"));
     shows(&mut page).unwrap_or_else(|error| panic!("{error:#}"));
     world.operator.kill();
-    let silent = "document.body.dataset.state === 'silent' && document.body.classList.contains('stale') && document.getElementById('alerts').innerText.includes('does not answer')";
+    let silent = "document.body?.dataset.state === 'silent' && document.body.classList.contains('stale') && document.getElementById('alerts').innerText.includes('does not answer')";
     page.wait(silent, MINUTE).unwrap_or_else(|error| panic!("{error:#}"));
     // What it said last is still there.
     assert!(page.evaluate(HEAD).is_ok_and(|head| head.is_string()));
 }
 
 fn shows(page: &mut Page<'_>) -> anyhow::Result<()> {
-    page.wait("document.body.dataset.state === 'shown'", MINUTE)?;
+    page.wait("document.body?.dataset.state === 'shown'", MINUTE)?;
     let arrows = page.evaluate("document.querySelectorAll('#picture .flow').length")?;
     assert_eq!(arrows, 3, "the sequencer feeds the replica, the batcher and the proposer");
     let names = page.evaluate("[...document.querySelectorAll('#picture [data-key]')].map((node) => node.dataset.key.split('/').slice(1).join('/')).sort()")?;
