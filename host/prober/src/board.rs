@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::cell::{Cell, Face, Measured};
+use crate::cell::{Cell, Face, Measured, Wish};
 use crate::inquiry::Inquiry;
 use crate::sorted::Sorted;
 
@@ -83,7 +83,7 @@ struct Owner {
 }
 
 struct Subscription {
-    probe: Probe,
+    wish: Wish,
     inquiry: Inquiry,
     shown: Sorted<String, Face>,
 }
@@ -106,7 +106,9 @@ impl Board {
     pub(crate) fn declare(&mut self, key: &ObjectKey, probes: &[Probe], now: Instant) -> Declared {
         let probes: Vec<Probe> = probes.iter().cloned().map(Probe::clamped).collect();
         let mut known = self.owners.remove(key).unwrap_or_default();
-        if known.probes.iter().map(|subscription| &subscription.probe).eq(&probes) {
+        if known.probes.len() == probes.len()
+            && known.probes.iter().zip(&probes).all(|(known, probe)| known.is_of(probe))
+        {
             if !probes.is_empty() {
                 self.owners.insert(key.clone(), known);
             }
@@ -128,7 +130,7 @@ impl Board {
         let inquiry = Inquiry::of(&probe);
         // All who ask the same share what is asked.
         let inquiry = self.inquiries.get_key_value(&inquiry).map_or(inquiry, |(known, _)| known.clone());
-        Subscription { probe, inquiry, shown: Sorted::default() }
+        Subscription { wish: Wish::of(probe), inquiry, shown: Sorted::default() }
     }
 
     /// Makes one inquiry follow what an owner has now declared. Gives it if it is new.
@@ -228,7 +230,7 @@ impl Board {
     pub(crate) fn next_stale(&self, inquiry: &Inquiry, now: Instant) -> Option<Instant> {
         let entry = self.inquiries.get(inquiry)?;
         let asking = subscriptions(&self.owners, inquiry, &entry.asked_by);
-        let intervals: BTreeSet<_> = asking.map(|subscription| subscription.probe.interval).collect();
+        let intervals: BTreeSet<_> = asking.map(|subscription| subscription.wish.interval).collect();
         let moments = intervals.iter().flat_map(|interval| entry.cells.values().map(|cell| cell.stale_at(*interval)));
         moments.filter(|moment| *moment > now).min()
     }
@@ -242,7 +244,7 @@ impl Board {
         for subscription in &mut owner.probes {
             let Some(entry) = inquiries.get(&subscription.inquiry) else { continue };
             subscription.shown = subscription.faces(&entry.cells, now);
-            let seen = entry.cells.iter().map(|(pod, cell)| cell.observation(&subscription.probe, pod, now));
+            let seen = entry.cells.iter().map(|(pod, cell)| cell.observation(&subscription.wish, pod, now));
             observations.extend(seen);
         }
         observations
@@ -257,7 +259,7 @@ impl Board {
 /// The shortest interval and the longest timeout: nobody's question is cut short by another's impatience.
 fn pace(owners: &HashMap<ObjectKey, Owner>, inquiry: &Inquiry, asked_by: &Sorted<ObjectKey, ()>) -> Option<Pace> {
     let paces = subscriptions(owners, inquiry, asked_by)
-        .map(|Subscription { probe, .. }| Pace { interval: probe.interval, timeout: probe.timeout });
+        .map(|Subscription { wish, .. }| Pace { interval: wish.interval, timeout: wish.timeout });
     paces.reduce(|a, b| Pace { interval: a.interval.min(b.interval), timeout: a.timeout.max(b.timeout) })
 }
 
@@ -278,13 +280,17 @@ impl Owner {
 
     /// The subscription that there was for the same probe.
     fn take(&mut self, probe: &Probe) -> Option<Subscription> {
-        let at = self.probes.iter().position(|known| known.probe == *probe)?;
+        let at = self.probes.iter().position(|known| known.is_of(probe))?;
         Some(self.probes.swap_remove(at))
     }
 }
 
 impl Subscription {
+    fn is_of(&self, probe: &Probe) -> bool {
+        self.wish.is_of(probe) && *self.inquiry.target() == probe.target && *self.inquiry.question() == probe.question
+    }
+
     fn faces(&self, cells: &Sorted<String, Cell>, now: Instant) -> Sorted<String, Face> {
-        cells.iter().map(|(pod, cell)| (pod.clone(), cell.face(&self.probe, now))).collect()
+        cells.iter().map(|(pod, cell)| (pod.clone(), cell.face(&self.wish, now))).collect()
     }
 }

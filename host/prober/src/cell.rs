@@ -21,6 +21,29 @@ pub(crate) struct Measured {
     pub(crate) answer: Result<Arc<Answer>, Arc<str>>,
 }
 
+/// What a probe says beside its target and its question, which all who ask the same have in common.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    id: Box<str>,
+    pub(crate) interval: Duration,
+    pub(crate) timeout: Duration,
+    wake_on: Box<[String]>,
+}
+
+impl Wish {
+    pub(crate) fn of(probe: Probe) -> Self {
+        let Probe { id, interval, timeout, wake_on, .. } = probe;
+        Self { id: id.into(), interval, timeout, wake_on: wake_on.into() }
+    }
+
+    pub(crate) fn is_of(&self, probe: &Probe) -> bool {
+        *self.id == *probe.id
+            && self.interval == probe.interval
+            && self.timeout == probe.timeout
+            && *self.wake_on == *probe.wake_on
+    }
+}
+
 /// The last word of one endpoint.
 #[derive(Debug)]
 pub(crate) struct Cell {
@@ -54,24 +77,24 @@ impl Cell {
         self.good + interval * FRESH_INTERVALS
     }
 
-    pub(crate) fn face(&self, probe: &Probe, now: Instant) -> Face {
+    pub(crate) fn face(&self, wish: &Wish, now: Instant) -> Face {
         let watched = match &self.last.answer {
-            Ok(answer) => probe.wake_on.iter().map(|pointer| answer.value.pointer(pointer).cloned()).collect(),
+            Ok(answer) => wish.wake_on.iter().map(|pointer| answer.value.pointer(pointer).cloned()).collect(),
             Err(_) => vec![],
         };
-        Face { good: self.last.answer.is_ok(), stale: now >= self.stale_at(probe.interval), watched }
+        Face { good: self.last.answer.is_ok(), stale: now >= self.stale_at(wish.interval), watched }
     }
 
-    pub(crate) fn observation(&self, probe: &Probe, pod: &str, now: Instant) -> Observation {
+    pub(crate) fn observation(&self, wish: &Wish, pod: &str, now: Instant) -> Observation {
         let answer = match &self.last.answer {
             Ok(answer) => Ok(answer.text.clone()),
             Err(why) => Err(why.to_string()),
         };
         Observation {
-            probe: probe.id.clone(),
+            probe: wish.id.to_string(),
             pod: pod.to_owned(),
             measured_at: self.last.epoch,
-            stale: now >= self.stale_at(probe.interval),
+            stale: now >= self.stale_at(wish.interval),
             answer,
         }
     }
