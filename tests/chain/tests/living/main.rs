@@ -9,8 +9,8 @@ mod watch;
 
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, ensure};
-use chain::{Built, NODES, Report, Site};
+use anyhow::Result;
+use chain::{Built, Report, Site};
 use cluster::Life;
 use serde_json::Value;
 
@@ -54,16 +54,4 @@ fn proposals_land(site: &Site) -> Result<()> {
 /// Prints what was seen.
 fn figure(letter: char, text: &str) {
     println!("{letter}: {text}");
-}
-
-/// The blocks from one height to another have two seconds between them each, on the sequencer.
-fn is_continuous(site: &Site, from: u64, to: u64) -> Result<()> {
-    let sequencer = site.execution(NODES[0])?;
-    let time = |height: u64| -> Result<u64> {
-        let block = sequencer.block(&format!("{height:#x}"))?;
-        l1::quantity(&block["timestamp"]).with_context(|| format!("block {height}"))
-    };
-    let (first, last) = (time(from)?, time(to)?);
-    ensure!(last - first == 2 * (to - from), "blocks {from} to {to} took {} s", last - first);
-    Ok(())
 }
