@@ -7,6 +7,7 @@
 mod body;
 mod entry;
 pub mod facts;
+mod health;
 mod selector;
 mod watch;
 

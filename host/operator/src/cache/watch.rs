@@ -3,18 +3,20 @@
 use futures::{Stream, StreamExt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Api, ApiResource};
+use kube::runtime::utils::Backoff;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Resource};
 use opstack_core::ids::GroupKind;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::borrow::Cow;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use super::facts::Facts;
+use super::health::Health;
 use super::{Cache, Change, Keep};
 
 /// An object as it arrives: a JSON document, and the little metadata that the watcher asks for.
@@ -73,28 +75,33 @@ impl Resource for Watched {
     }
 }
 
+/// The longest pause before a watch that failed begins anew.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
 /// A watch of one kind in the whole cluster.
 pub struct Watch {
     /// What is watched.
     pub resource: ApiResource,
     /// What is kept of it.
     pub keep: Keep,
-    /// Since when the stream has been failing.
-    failing: Arc<Mutex<Option<Instant>>>,
+    health: Mutex<Health>,
 }
 
 impl Watch {
     /// A watch that is not yet running.
     pub fn new(resource: ApiResource, keep: Keep) -> Self {
-        Self { resource, keep, failing: Arc::default() }
+        Self { resource, keep, health: Mutex::default() }
     }
 
-    /// How long the stream has been failing; nothing while it is well.
+    /// How long the watch has been failing; nothing while it is well.
     pub fn failing_for(&self) -> Option<Duration> {
-        self.failing.lock().ok()?.map(|since| since.elapsed())
+        self.health().failing_for(Instant::now())
     }
 
     /// Follows the kind for ever; every change of the cache goes to `on_change`.
+    ///
+    /// A watch that fails begins anew with a list. To resume it where it was would spare the list, but a watch that was resumed
+    /// and in which nothing happens can't be told from one that still waits to be.
     pub async fn run(
         &self,
         client: Client,
@@ -105,19 +112,20 @@ impl Watch {
     ) {
         let kind = GroupKind::new(&self.resource.group, &self.resource.kind);
         let api = Api::<Watched>::all_with(client, &self.resource);
-        let config = watcher::Config::default().page_size(250);
-        let config = match kind.kind.as_ref() {
-            // Helm keeps whole releases in Secrets; nobody refers to those.
-            "Secret" if kind.group.is_empty() => config.fields("type!=helm.sh/release.v1"),
-            // A cluster has many; those of workloads that were rendered are labelled.
-            "Pod" if kind.group.is_empty() => config.labels(opstack_core::ids::WORKLOAD_LABEL),
-            "CustomResourceDefinition" => config.labels(crate::plugins::crd::PLUGIN_LABEL),
-            _ => config,
-        };
-        let stream = watcher(api, config).default_backoff();
-        self.follow(Box::pin(stream), &kind, &cache, &facts, on_change, on_listed).await;
+        let config = selection(&kind);
+        let mut pauses = watcher::DefaultBackoff::default();
+        loop {
+            let stream = Box::pin(watcher(api.clone(), config.clone()).default_backoff());
+            let Some(error) = self.follow(stream, &kind, &cache, &facts, &on_change, &on_listed).await else { return };
+            warn!(%kind, %error, "watch failed; it begins anew");
+            if self.health().failed(Instant::now()) {
+                pauses.reset();
+            }
+            sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
+        }
     }
 
+    /// Follows one stream until it fails.
     async fn follow(
         &self,
         mut stream: impl Stream<Item = watcher::Result<watcher::Event<Watched>>> + Unpin,
@@ -126,33 +134,43 @@ impl Watch {
         facts: &Facts,
         on_change: impl Fn(Change),
         on_listed: impl Fn(),
-    ) {
+    ) -> Option<watcher::Error> {
         let entry = |watched: Watched| cache.entry(kind, watched.object, self.keep, facts);
         let mut listed = Vec::new();
         while let Some(event) = stream.next().await {
-            self.note(event.as_ref().err());
             match event {
                 Ok(watcher::Event::Init) => listed.clear(),
                 Ok(watcher::Event::InitApply(object)) => listed.push(entry(object)),
                 Ok(watcher::Event::InitDone) => {
                     debug!(%kind, objects = listed.len(), "listed");
+                    self.health().listed(Instant::now());
                     cache.replace(kind, std::mem::take(&mut listed)).into_iter().for_each(&on_change);
                     on_listed();
                 }
                 Ok(watcher::Event::Apply(object)) => cache.put(entry(object)).into_iter().for_each(&on_change),
                 Ok(watcher::Event::Delete(object)) => cache.remove(&entry(object)).into_iter().for_each(&on_change),
-                Err(error) => warn!(%kind, %error, "watch failed; it is resumed"),
+                // The connection broke. The stream asks for another, and fails if it gets none.
+                Err(error @ watcher::Error::WatchFailed(_)) => debug!(%kind, %error, "watch interrupted"),
+                Err(error) => return Some(error),
             }
         }
+        None
     }
 
-    fn note(&self, error: Option<&watcher::Error>) {
-        let Ok(mut failing) = self.failing.lock() else { return };
-        match error {
-            None => *failing = None,
-            Some(_) => {
-                failing.get_or_insert_with(Instant::now);
-            }
-        }
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which objects of a kind are looked at.
+fn selection(kind: &GroupKind) -> watcher::Config {
+    let config = watcher::Config::default().page_size(250);
+    match kind.kind.as_ref() {
+        // Helm keeps whole releases in Secrets; nobody refers to those.
+        "Secret" if kind.group.is_empty() => config.fields("type!=helm.sh/release.v1"),
+        // A cluster has many; those of workloads that were rendered are labelled.
+        "Pod" if kind.group.is_empty() => config.labels(opstack_core::ids::WORKLOAD_LABEL),
+        "CustomResourceDefinition" => config.labels(crate::plugins::crd::PLUGIN_LABEL),
+        _ => config,
     }
 }
