@@ -37,13 +37,29 @@ pub(crate) struct Compiled {
     pub(crate) origin: Origin,
 }
 
+/// The directories with compiled components.
+pub(crate) struct Places {
+    /// What came with the program. It is read alone.
+    pub(crate) shipped: Option<PathBuf>,
+    /// What was compiled here.
+    pub(crate) cache: Option<PathBuf>,
+}
+
+impl Places {
+    /// Where the cache keeps a component.
+    pub(crate) fn entry(&self, engine: &Engine, artifact: &Artifact) -> Option<PathBuf> {
+        Some(Entry::of(engine, self.cache.as_deref()?, artifact).path)
+    }
+}
+
 /// The machine code of a component, from disk or compiled.
 ///
 /// # Errors
 /// When it is no plugin, or the compiler refuses it.
-pub(crate) fn load(engine: &Engine, dir: Option<&Path>, artifact: &Artifact) -> Result<Compiled, LoadError> {
-    let entry = dir.map(|dir| Entry::of(engine, dir, artifact));
-    if let Some(compiled) = entry.as_ref().and_then(|entry| entry.read(engine)) {
+pub(crate) fn load(engine: &Engine, places: &Places, artifact: &Artifact) -> Result<Compiled, LoadError> {
+    let entry = |dir: &Option<PathBuf>| dir.as_deref().map(|dir| Entry::of(engine, dir, artifact));
+    let (shipped, entry) = (entry(&places.shipped), entry(&places.cache));
+    if let Some(compiled) = [&shipped, &entry].into_iter().flatten().find_map(|entry| entry.read(engine)) {
         return Ok(compiled);
     }
     let (bytes, surface) = artifact.component()?;
@@ -156,8 +172,8 @@ impl Entry {
 #[allow(unsafe_code, reason = "the only way to load machine code; see the comment on what makes it sound")]
 fn deserialize(engine: &Engine, path: &Path) -> Option<Component> {
     // SAFETY: the checksum says that these are the bytes that were written under this name, and only this module writes into
-    // the cache directory, where it replaces files by whole ones and never changes one. The directory has the rights of the
-    // operator's own files: who can change it can change the operator.
+    // the cache directory, where it replaces files by whole ones and never changes one. That directory, and the one that came
+    // with the program, have the rights of the operator's own files: who can change them can change the operator.
     unsafe { Component::deserialize_file(engine, path) }.ok()
 }
 

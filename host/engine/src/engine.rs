@@ -6,7 +6,7 @@ use tracing::warn;
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::artifact::Artifact;
-use crate::compiled::Compiled;
+use crate::compiled::{Compiled, Places};
 use crate::contract::{ExecutionClientPlugin, ExecutionClientPluginPre, WorkloadPlugin, WorkloadPluginPre};
 use crate::error::LoadError;
 use crate::host::State;
@@ -37,7 +37,7 @@ struct Inner {
     wasmtime: wasmtime::Engine,
     workloads: Linker<State>,
     clients: Linker<State>,
-    cache_dir: Option<PathBuf>,
+    places: Places,
     max_memory: usize,
 }
 
@@ -55,8 +55,14 @@ impl Engine {
         ExecutionClientPlugin::add_to_linker::<_, HasSelf<_>>(&mut clients, |state| state)
             .map_err(EngineError::Configuration)?;
         clock::start(&wasmtime).map_err(EngineError::Clock)?;
-        let EngineConfig { cache_dir, max_memory, concurrency: _ } = config;
-        Ok(Self { inner: Arc::new(Inner { wasmtime, workloads, clients, cache_dir, max_memory }) })
+        let EngineConfig { cache_dir: cache, shipped_dir: shipped, max_memory, concurrency: _ } = config;
+        let places = Places { shipped, cache };
+        Ok(Self { inner: Arc::new(Inner { wasmtime, workloads, clients, places, max_memory }) })
+    }
+
+    /// The file of the cache in which a component that was loaded is kept; nothing where there is no cache.
+    pub fn cache_entry(&self, artifact: &Artifact) -> Option<PathBuf> {
+        self.inner.places.entry(&self.inner.wasmtime, artifact)
     }
 
     /// Loads a component: compiles it or finds it compiled, holds its types against the contract, and asks what it is.
@@ -68,7 +74,7 @@ impl Engine {
         if limits.memory > inner.max_memory {
             return Err(LoadError::Limits { max_mib: inner.max_memory / (1024 * 1024) });
         }
-        let compiled = compiled::load(&inner.wasmtime, inner.cache_dir.as_deref(), artifact)?;
+        let compiled = compiled::load(&inner.wasmtime, &inner.places, artifact)?;
         let instances = inner.link(&compiled).map_err(|error| mismatch(&error, &compiled.surface))?;
         let origin = compiled.origin;
         let identity =

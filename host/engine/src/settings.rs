@@ -8,6 +8,8 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAll
 pub struct EngineConfig {
     /// Where compiled components are kept; nowhere if absent.
     pub cache_dir: Option<PathBuf>,
+    /// Compiled components that came with the program, read before those of the cache and never written; none if absent.
+    pub shipped_dir: Option<PathBuf>,
     /// Calls at once. Each may ask an execution client, which is one instance more.
     pub concurrency: u32,
     /// Largest memory that a plugin's limits may allow, in bytes.
@@ -16,7 +18,7 @@ pub struct EngineConfig {
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { cache_dir: None, concurrency: 64, max_memory: 256 * 1024 * 1024 }
+        Self { cache_dir: None, shipped_dir: None, concurrency: 64, max_memory: 256 * 1024 * 1024 }
     }
 }
 

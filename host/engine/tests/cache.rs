@@ -34,6 +34,30 @@ fn a_warm_start_does_not_compile() {
 }
 
 #[test]
+fn what_came_with_the_program_is_used_and_left_alone() {
+    let (shipped, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let load = || {
+        let (cache_dir, shipped_dir) = (Some(cache.path().into()), Some(shipped.path().into()));
+        let engine = Engine::new(EngineConfig { cache_dir, shipped_dir, ..EngineConfig::default() }).unwrap();
+        let artifact = Artifact::open(&guest("unruly")).unwrap();
+        let plugin = engine.load(&artifact, PATIENT).unwrap();
+        assert!(call(&plugin, &json!({"behaviour": "nothing"})).unwrap().is_ok());
+        (plugin.origin(), engine.cache_entry(&artifact).unwrap())
+    };
+    assert_eq!(origin(shipped.path()), Origin::Compiled);
+    assert_eq!(load().0, Origin::Cached);
+    assert!(entries(cache.path()).is_empty(), "it needs no place in the cache");
+
+    // Damaged, it is as if it were not there, and it is not for us to mend.
+    let [entry] = entries(shipped.path()).try_into().unwrap();
+    std::fs::write(&entry, b"damaged").unwrap();
+    let (origin, place) = load();
+    assert_eq!((origin, entries(cache.path())), (Origin::Compiled, vec![place]));
+    assert_eq!(std::fs::read(&entry).unwrap(), b"damaged");
+    assert_eq!(load().0, Origin::Cached);
+}
+
+#[test]
 fn a_damaged_entry_is_made_anew() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(origin(dir.path()), Origin::Compiled);

@@ -117,8 +117,11 @@ impl Operator {
         let kinds = Arc::new(Kinds::default());
         kinds.refresh(&client).await.context("failed to ask the API server what it serves")?;
         let facts = Facts::keyed(fingerprint_key(&client, &args.namespace).await?);
-        let config =
-            EngineConfig { cache_dir: args.cache_dir.clone().or_else(offline::cache_dir), ..EngineConfig::default() };
+        let config = EngineConfig {
+            cache_dir: args.cache_dir.clone().or_else(offline::cache_dir),
+            shipped_dir: args.compiled_dir.clone(),
+            ..EngineConfig::default()
+        };
         let engine = Engine::new(config).context("failed to start the WebAssembly engine")?;
         let cluster = ClusterFacts {
             cluster_domain: args.cluster_domain.clone(),

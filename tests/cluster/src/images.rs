@@ -11,6 +11,7 @@
 //! image. No registry has that name, so that nothing is ever pulled in their stead.
 
 use std::{
+    borrow::Cow,
     fs,
     path::{Path, PathBuf},
 };
@@ -48,14 +49,23 @@ pub fn of_programs(programs: &OpPrograms) -> Vec<Image> {
     programs.all().into_iter().map(image).collect()
 }
 
-/// The operator's image, with the components in a directory (`*.wasm`), as the chart looks for them. Its version is that of
-/// this workspace.
+/// The operator's image, with the components in a directory (`*.wasm`), plain and compiled, as the chart looks for them. Its
+/// version is that of this workspace.
 ///
 /// # Errors
-/// When the directory can't be read, or has no component.
+/// When the directory can't be read, or has no component, or the program can't compile one.
 pub fn of_opstack(program: impl Into<PathBuf>, components: &Path) -> Result<Image> {
     let image = Image::of(name("opstack", env!("CARGO_PKG_VERSION")), program);
-    Ok(Image { files: baked_in(components)?, ..image })
+    let mut files = baked_in(components)?;
+    let modules: Vec<_> = files.iter().map(|(path, _)| path.to_string_lossy()).collect();
+    let compile: Vec<_> = ["plugin", "compile"].into_iter().chain(modules.iter().map(Cow::as_ref)).collect();
+    let entries = tool::output(&image.program.display().to_string(), &compile)?;
+    files.extend(entries.lines().map(|entry| (entry.into(), format!("compiled/{}", file_name(Path::new(entry))))));
+    Ok(Image { files, ..image })
+}
+
+fn file_name(path: &Path) -> Cow<'_, str> {
+    path.file_name().unwrap_or_default().to_string_lossy()
 }
 
 /// The components of a directory, in the order of their names, and where each is in the image.
@@ -64,7 +74,7 @@ fn baked_in(components: &Path) -> Result<Vec<(PathBuf, String)>> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = file_name(&path).into_owned();
         if name.ends_with(".wasm") {
             files.push((path, format!("plugins/{name}")));
         }

@@ -6,7 +6,7 @@
 //! All of it lives in namespaces of its own for mounts, processes and the network (see [`mod@network`] for how to get
 //! there), held by one process. When that ends, however it does, the kernel ends all others, and takes away their mounts,
 //! interfaces and rules: nothing of a crashed cluster is left but files, empty control groups and one end of a wire, and
-//! those go with [`down`] or before the next start. So it is when one of the node's own programs ends.
+//! those go with [`down`] or before the next start. One of the node's own programs that ends is started again.
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
@@ -31,6 +31,7 @@ mod control_groups;
 mod image;
 pub mod images;
 mod init;
+mod kill;
 mod libraries;
 mod machine;
 pub mod network;

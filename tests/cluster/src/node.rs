@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use control_plane::{
     ControlPlane, Kubectl, Options,
     process::{self, Process},
@@ -25,14 +25,24 @@ use crate::{
 /// How long each part may take until it does its work, on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Programs that run beside the control plane. One that ends by itself ends them all.
+/// How often a program may end by itself, all of them together: one that can't run must not be started for ever.
+const ENDS: usize = 20;
+
+/// Programs that run beside the control plane.
 struct Node {
     programs: NodePrograms,
     logs: PathBuf,
-    running: Vec<(&'static str, Process)>,
+    running: Vec<Program>,
 }
 
-/// Starts everything, says when it is ready, and returns only if something has ended by itself.
+struct Program {
+    name: &'static str,
+    arguments: Vec<String>,
+    process: Process,
+}
+
+/// Starts everything, says when it is ready, and from then on starts again what ends, as a machine's supervisor does. Returns only
+/// when that is of no use.
 pub(crate) fn node() -> Result<()> {
     let state = State::new();
     let started = Instant::now();
@@ -57,17 +67,21 @@ pub(crate) fn node() -> Result<()> {
     wait_ready(&kubectl)?;
     say("the node is ready, and names are resolved");
     publish(&plane, &state)?;
+    let mut ends = 0;
     loop {
-        plane.check()?;
-        node.check()?;
+        for how in plane.start_ended()?.into_iter().chain(node.start_ended()?) {
+            ends += 1;
+            ensure!(ends <= ENDS, "programs end again and again; the last one: {how}");
+            say(&format!("started again, since {how}"));
+        }
         thread::sleep(Duration::from_millis(200));
     }
 }
 
 impl Node {
-    fn start(&mut self, program: &'static str, arguments: &[String]) -> Result<()> {
-        let process = Process::start(&self.programs.path(program), arguments, &self.log(program))?;
-        self.running.push((program, process));
+    fn start(&mut self, name: &'static str, arguments: Vec<String>) -> Result<()> {
+        let process = Process::start(&self.programs.path(name), &arguments, &self.log(name))?;
+        self.running.push(Program { name, arguments, process });
         Ok(())
     }
 
@@ -75,23 +89,25 @@ impl Node {
         self.logs.join(format!("{program}.log"))
     }
 
-    /// Fails, with the end of its log, if a program has ended.
-    fn check(&mut self) -> Result<()> {
-        for (program, process) in &mut self.running {
-            if let Some(status) = process.exit_status()? {
-                let log = self.logs.join(format!("{program}.log"));
-                bail!("{program} ended ({status}):\n{}", process::tail(&log));
-            }
+    /// Starts every program again that has ended, and says how it had, with the end of its log.
+    fn start_ended(&mut self) -> Result<Vec<String>> {
+        let mut ends = Vec::new();
+        for program in &mut self.running {
+            let Some(status) = program.process.exit_status()? else { continue };
+            let log = self.logs.join(format!("{}.log", program.name));
+            ends.push(format!("{} ended ({status}):\n{}", program.name, process::tail(&log)));
+            program.process = Process::start(&self.programs.path(program.name), &program.arguments, &log)?;
         }
-        Ok(())
+        Ok(ends)
     }
 
     fn start_containerd(&mut self, configs: &Configs) -> Result<()> {
-        self.start("containerd", &[flag("config", &configs.containerd)])?;
+        self.start("containerd", vec![flag("config", &configs.containerd)])?;
         let ctr = self.programs.path("ctr").display().to_string();
         let deadline = Instant::now() + PATIENCE;
         while let Err(error) = tool::output(&ctr, &["--address", SOCKET, "version"]) {
-            self.check()?;
+            let ends = self.start_ended()?;
+            ensure!(ends.is_empty(), "{}", ends.join("\n"));
             ensure!(Instant::now() < deadline, "containerd does not answer after {PATIENCE:?}: {error:#}");
             thread::sleep(Duration::from_millis(100));
         }
@@ -100,15 +116,15 @@ impl Node {
 
     fn start_others(&mut self, plane: &ControlPlane, configs: &Configs) -> Result<()> {
         let kubelet = plane.user_kubeconfig(&format!("system:node:{NODE_NAME}"), Some("system:nodes"))?;
-        let kubelet = [
+        let kubelet = vec![
             flag("config", &configs.kubelet),
             flag("kubeconfig", &kubelet),
             format!("--hostname-override={NODE_NAME}"),
             format!("--node-ip={}", network::NODE),
         ];
-        self.start("kubelet", &kubelet)?;
-        self.start("kube-proxy", &[flag("config", &configs.proxy)])?;
-        let volumes = [
+        self.start("kubelet", kubelet)?;
+        self.start("kube-proxy", vec![flag("config", &configs.proxy)])?;
+        let volumes = vec![
             "start".to_owned(),
             flag("kubeconfig", &plane.kubeconfig_path()),
             flag("config", &configs.volumes),
@@ -117,7 +133,7 @@ impl Node {
             "--namespace=kube-system".to_owned(),
             "--service-account-name=volume".to_owned(),
         ];
-        self.start("local-path-provisioner", &volumes)
+        self.start("local-path-provisioner", volumes)
     }
 }
 

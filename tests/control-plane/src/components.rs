@@ -92,13 +92,16 @@ impl Components {
 
     /// Fails, with the end of its log, if a component has ended by itself.
     pub(crate) fn check(&self, component: Component) -> Result<()> {
+        self.ended(component)?.map_or(Ok(()), |how| bail!("{how}"))
+    }
+
+    /// How a component has ended by itself, with the end of its log; nothing while it runs.
+    pub(crate) fn ended(&self, component: Component) -> Result<Option<String>> {
         let log = self.log(component);
         self.with(component, |slot| {
             let process = slot.process.as_mut().with_context(|| format!("{component} doesn't run"))?;
-            match process.exit_status()? {
-                None => Ok(()),
-                Some(status) => bail!("{component} ended ({status}):\n{}", process::tail(&log)),
-            }
+            let status = process.exit_status()?;
+            Ok(status.map(|status| format!("{component} ended ({status}):\n{}", process::tail(&log))))
         })
     }
 

@@ -21,6 +21,20 @@ impl ControlPlane {
         self.start_component(component)
     }
 
+    /// Starts every component again that has ended by itself or was killed from outside, and says how it had, with the end of
+    /// its log.
+    pub fn start_ended(&self) -> Result<Vec<String>> {
+        let mut ends = Vec::new();
+        for component in self.components().all() {
+            if let Some(how) = self.components().ended(component)? {
+                self.stop(component)?;
+                self.start_component(component)?;
+                ends.push(how);
+            }
+        }
+        Ok(ends)
+    }
+
     /// Kills kube-apiserver. Connections to its port are refused from now on.
     pub fn stop_apiserver(&self) -> Result<()> {
         self.stop(Component::ApiServer)

@@ -162,11 +162,6 @@ impl ControlPlane {
         self.components.ids()
     }
 
-    /// Fails, with the end of its log, if a component has ended by itself. One that was stopped counts as such.
-    pub fn check(&self) -> Result<()> {
-        self.components.all().into_iter().try_for_each(|component| self.components.check(component))
-    }
-
     /// The file that a component's messages go to.
     pub fn log_path(&self, component: Component) -> PathBuf {
         self.components.log(component)

@@ -11,7 +11,12 @@ pub const DEFAULT_DIR: &str = "target/plugins";
 
 /// An engine whose compiled components are kept in the user's cache.
 pub fn engine() -> anyhow::Result<Engine> {
-    let config = EngineConfig { cache_dir: cache_dir(), ..EngineConfig::default() };
+    engine_with(cache_dir())
+}
+
+/// An engine whose compiled components are kept in a directory.
+pub fn engine_with(cache_dir: Option<PathBuf>) -> anyhow::Result<Engine> {
+    let config = EngineConfig { cache_dir, ..EngineConfig::default() };
     Engine::new(config).context("failed to start the WebAssembly engine")
 }
 

@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use clap::Subcommand;
 use opstack_core::policy;
-use opstack_engine::Role;
+use opstack_engine::{Artifact, Role};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -29,6 +29,15 @@ pub enum Command {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Compile components for this machine, and print where each is: for images, whose operator then need not compile them.
+    Compile {
+        /// Core modules or components.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Where they are put; the user's cache where absent.
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+    },
     /// Print a ConfigMap with the component and a Plugin that grants what it asks for, to be read before they are applied.
     Pack {
         /// Core modules or components.
@@ -46,6 +55,7 @@ impl Command {
         match self {
             Self::Inspect { file } => inspect(&file),
             Self::Validate { files } => files.iter().try_for_each(|file| validate(file)),
+            Self::Compile { files, into } => compile(&files, into),
             Self::Pack { files, namespace } => files.iter().try_for_each(|file| pack(file, &namespace)),
         }
     }
@@ -91,10 +101,22 @@ fn validate(file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn compile(files: &[PathBuf], into: Option<PathBuf>) -> anyhow::Result<()> {
+    let place = into.or_else(offline::cache_dir).context("there is no home directory: name a place by --into")?;
+    let engine = offline::engine_with(Some(place))?;
+    for file in files {
+        offline::load_file(&engine, file)?;
+        let artifact = Artifact::open(&std::fs::read(file)?).with_context(|| file.display().to_string())?;
+        let entry = engine.cache_entry(&artifact).filter(|entry| entry.exists());
+        println!("{}", entry.with_context(|| format!("{} could not be kept", file.display()))?.display());
+    }
+    Ok(())
+}
+
 fn pack(file: &Path, namespace: &str) -> anyhow::Result<()> {
     let serving = load(file)?;
     let bytes = std::fs::read(file)?;
-    let artifact = opstack_engine::Artifact::open(&bytes).with_context(|| file.display().to_string())?;
+    let artifact = Artifact::open(&bytes).with_context(|| file.display().to_string())?;
     let compressed = zstd::encode_all(artifact.bytes(), 19).context("failed to compress")?;
     let encoded = base64::engine::general_purpose::STANDARD.encode(&compressed);
     if encoded.len() > CONFIG_MAP_LIMIT {

@@ -23,6 +23,9 @@ pub struct Args {
     /// Where compiled components are kept; the user's cache where absent.
     #[arg(long, env = "OPSTACK_CACHE_DIR", value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
+    /// Compiled components that came with the image, as `opstack plugin compile` makes them.
+    #[arg(long, env = "OPSTACK_COMPILED_DIR", value_name = "DIR")]
+    pub compiled_dir: Option<PathBuf>,
     /// Objects of one kind that are worked on at once.
     #[arg(long, default_value_t = 8)]
     pub concurrency: usize,

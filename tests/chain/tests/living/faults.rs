@@ -1,13 +1,12 @@
 //! What happens to the chain when a program of it, its L1 or the operator is killed.
 
 use std::{
-    fs, thread,
+    thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
 use chain::{CHAIN, NODES, Report, Site, condition, until};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::{figure, pods::field};
@@ -36,7 +35,7 @@ pub fn of_programs(site: &Site) -> Result<()> {
             counts.split_whitespace().map(|count| Ok(count.parse::<u64>()?)).sum()
         };
         let before = restarts(site)?;
-        kill(&field(site, &format!("pod/{pod}"), "{.metadata.uid}")?, program)?;
+        site.cluster().kill_in_pod(&field(site, &format!("pod/{pod}"), "{.metadata.uid}")?, program)?;
         until(&format!("{program} is started again"), || Ok(restarts(site)? > before))?;
         let safe = site.consensus(NODES[0])?.heads()?.safe_l2;
         until("the replica has a later safe head", || {
@@ -93,12 +92,48 @@ pub fn of_the_operator(site: &Site) -> Result<()> {
     let leader = before.split('_').next().context("a lease has a holder")?.to_owned();
     let uid = site.kubectl().run([OPERATOR, "get", "pod", &leader, "--output=jsonpath={.metadata.uid}"])?;
     let began = Instant::now();
-    kill(&uid, "opstack")?;
+    site.cluster().kill_in_pod(&uid, "opstack")?;
     until("another one leads", || Ok(holder(site).is_ok_and(|now| !now.is_empty() && now != before)))?;
     figure(
         'E',
         &format!("the operator's leader was killed; another one led {:.1} s later", began.elapsed().as_secs_f64()),
     );
+    ensure!(pods_of_the_chain(site)? == pods, "Pods of the chain are other ones");
+    Ok(())
+}
+
+/// The API server is killed: the chain, which does not ask it anything, goes on, and the operator's picture is true again as soon
+/// as it is back.
+pub fn of_the_api_server(site: &Site) -> Result<()> {
+    let pods = pods_of_the_chain(site)?;
+    let unsafe_head = || -> Result<u64> { Ok(site.consensus(NODES[0])?.heads()?.unsafe_l2) };
+    let before = unsafe_head()?;
+    let began = Instant::now();
+    site.cluster().kill("kube-apiserver")?;
+    until("the API server answers again", || Ok(site.kubectl().run(["get", "--raw=/readyz"]).is_ok()))?;
+    let back = began.elapsed();
+    // The operator must see this change of its own object, and undo it.
+    const LABEL: &str = "app.kubernetes.io/instance";
+    site.kubectl().run([
+        "--namespace",
+        CHAIN,
+        "label",
+        "statefulset/replica",
+        "--overwrite",
+        &format!("{LABEL}=nobody"),
+    ])?;
+    let label = || field(site, "statefulset/replica", r"{.metadata.labels.app\.kubernetes\.io/instance}");
+    until("the operator undoes what was done to its object", || Ok(label()? == "replica"))?;
+    figure(
+        'E',
+        &format!(
+            "the API server was killed and was back after {:.1} s, the operator at work after {:.1} s; {} blocks meanwhile",
+            back.as_secs_f64(),
+            began.elapsed().as_secs_f64(),
+            unsafe_head()? - before
+        ),
+    );
+    Report::when_ready(site)?;
     ensure!(pods_of_the_chain(site)? == pods, "Pods of the chain are other ones");
     Ok(())
 }
@@ -117,24 +152,6 @@ fn l1_connected(site: &Site) -> Result<Option<String>> {
     let objects = site.objects()?;
     let network = objects.iter().find(|object| object["kind"] == "OptimismNetwork").context("a network")?;
     Ok(condition(network, "L1Connected").and_then(|told| told["status"].as_str()).map(ToString::to_string))
-}
-
-/// Kills a program of a Pod, seen from this machine: nobody in the Pod can kill its first process.
-fn kill(pod_uid: &str, program: &str) -> Result<()> {
-    let in_group = [format!("pod{pod_uid}"), format!("pod{}", pod_uid.replace('-', "_"))];
-    let mut killed = 0;
-    for entry in fs::read_dir("/proc")? {
-        let path = entry?.path();
-        let Some(id) = path.file_name().and_then(|name| name.to_str()?.parse::<i32>().ok()) else { continue };
-        // Processes come and go while they are looked at.
-        let read = |name: &str| fs::read_to_string(path.join(name)).unwrap_or_default();
-        if read("comm").trim() == program && in_group.iter().any(|group| read("cgroup").contains(group)) {
-            kill_process(Pid::from_raw(id).context("a process has an id")?, Signal::KILL)?;
-            killed += 1;
-        }
-    }
-    ensure!(killed > 0, "no {program} runs in the Pod {pod_uid}");
-    Ok(())
 }
 
 /// What the proposer says of its last proposal.

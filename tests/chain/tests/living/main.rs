@@ -35,6 +35,7 @@ fn a_chain_lives() -> Result<()> {
     pods::are_added_without_configuration(&site)?;
     faults::of_programs(&site)?;
     faults::of_the_operator(&site)?;
+    faults::of_the_api_server(&site)?;
     chart::goes_and_comes(&site)?;
     watch.conclude()?;
     faults::of_the_l1(&site)
