@@ -165,6 +165,8 @@ pub const OWNER_ANNOTATION: &str = "opstack.optimism.io/owner";
 pub const DESIRED_ANNOTATION: &str = "opstack.optimism.io/desired";
 /// Annotation of a child: what becomes of it when it is no longer rendered.
 pub const POLICY_ANNOTATION: &str = "opstack.optimism.io/policy";
+/// Annotation of a child whose pods run the operator's own image: which one.
+pub const IMAGE_ANNOTATION: &str = "opstack.optimism.io/image";
 /// Label of the pods of a child: which workload they are of, as [`workload_label`] has it.
 pub const WORKLOAD_LABEL: &str = "opstack.optimism.io/workload";
 /// All annotations that only the host may write begin so.

@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use crate::answer::Policy;
 use crate::hash;
-use crate::ids::{DESIRED_ANNOTATION, FIELD_MANAGER_PREFIX, OWNER_ANNOTATION, ObjectKey, POLICY_ANNOTATION};
+use crate::ids::{
+    DESIRED_ANNOTATION, FIELD_MANAGER_PREFIX, IMAGE_ANNOTATION, OWNER_ANNOTATION, ObjectKey, POLICY_ANNOTATION,
+};
 
 /// A live object, as much of it as planning needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct Live {
     pub owner_uids: Vec<Arc<str>>,
     /// From the desired annotation.
     pub desired: Option<Box<str>>,
+    /// From the image annotation.
+    pub image: Option<Box<str>>,
     /// From the policy annotation.
     pub retain: bool,
     /// Annotations of patches on somebody else's object: field manager and hash.
@@ -58,6 +62,7 @@ impl Live {
             owner: annotations[OWNER_ANNOTATION].as_str().and_then(|owner| owner.parse().ok()),
             owner_uids: list(&metadata["ownerReferences"]).filter_map(|o| o["uid"].as_str()).map(Arc::from).collect(),
             desired: text(&annotations[DESIRED_ANNOTATION]),
+            image: text(&annotations[IMAGE_ANNOTATION]),
             retain: annotations[POLICY_ANNOTATION] == Policy::Retain.as_str(),
             patches: patches
                 .filter_map(|(key, value)| Some((key.strip_prefix(PATCH_ANNOTATION_PREFIX)?.into(), text(value)?)))

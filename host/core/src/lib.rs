@@ -21,6 +21,7 @@ pub mod conditions;
 pub mod grants;
 pub mod hash;
 pub mod ids;
+pub mod image;
 pub mod inventory;
 pub mod plan;
 pub mod policy;

@@ -12,7 +12,7 @@ use opstack_core::inventory::{Baseline, Inventory};
 use opstack_core::policy::{self, Desired, DesiredChild, Owner};
 use opstack_core::readiness::{Readiness, judge};
 use opstack_core::requeue::{self, Requeue};
-use opstack_core::{plan, status};
+use opstack_core::{image, plan, status};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -136,7 +136,7 @@ async fn advance(
             let owner =
                 Owner { key: key.clone(), uid: entry.live.uid.to_string(), api_version: served.gvk.api_version() };
             let desired = policy::check(resources, &owner, &serving.name, &serving.grants, cx.hub.kinds.as_ref())?;
-            let (standing, digest, applied) = carry_out(cx, serving, key, object, &desired).await?;
+            let (standing, digest, applied) = carry_out(cx, serving, key, object, desired).await?;
             wrote |= applied;
             (standing, Some(digest))
         }
@@ -152,11 +152,13 @@ async fn carry_out(
     serving: &Serving,
     key: &ObjectKey,
     object: &Value,
-    desired: &Desired,
+    mut desired: Desired,
 ) -> Result<(Standing, String, bool), Fault> {
     let manager = serving.name.field_manager();
+    let live = cx.hub.cache.inventory(key, desired.children.iter().map(|child| &child.key));
+    image::keep(&mut desired, &live, &cx.facts.host_image);
+    let desired = &desired;
     let wanted = || desired.children.iter().map(|child| &child.key);
-    let live = cx.hub.cache.inventory(key, wanted());
     cx.hub.deps.add(key, not_ours(key, desired, &live));
     let mut baseline = cx.baselines.get(key).unwrap_or_else(|| {
         Baseline::recover(&only(&live, desired), &manager, object["status"][status::APPLIED].as_str())
