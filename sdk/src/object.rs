@@ -28,6 +28,13 @@ pub struct Metadata {
     pub deletion_timestamp: Option<String>,
 }
 
+impl Metadata {
+    /// `<namespace>/<name>`.
+    pub fn place(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+}
+
 /// A custom resource whose spec was parsed.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Object<S> {

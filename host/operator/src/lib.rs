@@ -22,6 +22,7 @@ pub mod kinds;
 pub mod leader;
 pub mod lookups;
 pub mod metrics;
+pub mod own;
 pub mod page;
 pub mod plugins;
 pub mod queue;

@@ -3,18 +3,12 @@
 //! A standby does all of it but write: its watches run, its plugins are compiled, its queues fill; it only waits for the Lease.
 
 use anyhow::Context as _;
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Api, ApiResource, Patch, PatchParams, PostParams};
 use kube::config::KubeConfigOptions;
-use kube::core::GroupVersionKind;
 use kube::{Client, Config};
 use opstack_core::answer::Facts as ClusterFacts;
-use opstack_core::hash;
 use opstack_core::ids::ObjectKey;
 use opstack_core::requeue::Requeue;
 use opstack_engine::{Engine, EngineConfig};
-use rand::TryRngCore;
-use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::admin::Admin;
+use crate::cache::Keep;
 use crate::cache::facts::Facts;
-use crate::cache::{Keep, Watched};
 use crate::chain::Chain;
 use crate::cli::offline;
 use crate::cli::run::Args;
@@ -35,9 +29,10 @@ use crate::controller::Controllers;
 use crate::hub::{Hub, Wake};
 use crate::kinds::Kinds;
 use crate::leader::{self, Leader};
+use crate::own;
 use crate::page::Page;
 use crate::plugins::loader::{self, Loader};
-use crate::plugins::{Registry, crd, object};
+use crate::plugins::{Registry, crd};
 use crate::queue::Queue;
 use crate::telemetry;
 
@@ -116,7 +111,7 @@ impl Operator {
     async fn new(args: &Args, client: Client, stop: CancellationToken) -> anyhow::Result<Self> {
         let kinds = Arc::new(Kinds::default());
         kinds.refresh(&client).await.context("failed to ask the API server what it serves")?;
-        let facts = Facts::keyed(fingerprint_key(&client, &args.namespace).await?);
+        let facts = Facts::keyed(own::fingerprint_key(&client, &args.namespace).await?);
         let config = EngineConfig {
             cache_dir: args.cache_dir.clone().or_else(offline::cache_dir),
             shipped_dir: args.compiled_dir.clone(),
@@ -215,7 +210,7 @@ impl Operator {
     }
 
     async fn install_own(&self) -> anyhow::Result<()> {
-        self.cx.leader.during(install_own(&self.cx.hub.client)).await?
+        self.cx.leader.during(own::install_kind(&self.cx.hub.client)).await?
     }
 
     /// Follows the CustomResourceDefinitions of plugins.
@@ -305,52 +300,4 @@ fn leader(args: &Args) -> Leader {
         duration: args.leader.lease_duration,
     };
     if args.leader.leader_elect { Leader::new(config) } else { Leader::alone(config) }
-}
-
-/// Installs the kind Plugin, unless it is there as it should be.
-async fn install_own(client: &Client) -> anyhow::Result<()> {
-    let mut own: Value = serde_norway::from_str(object::CRD)?;
-    let hash = hash::of_json(&own);
-    own["metadata"]["annotations"] = json!({"opstack.optimism.io/desired": hash});
-    let name = own["metadata"]["name"].as_str().unwrap_or_default().to_string();
-    let gvk = GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
-    let api =
-        Api::<Watched>::all_with(client.clone(), &ApiResource::from_gvk_with_plural(&gvk, "customresourcedefinitions"));
-    let live = api.get_opt(&name).await?;
-    if live.is_some_and(|live| live.object["metadata"]["annotations"]["opstack.optimism.io/desired"] == hash.as_str()) {
-        return Ok(());
-    }
-    api.patch(&name, &PatchParams::apply("opstack/host").force(), &Patch::Apply(&own)).await?;
-    Ok(())
-}
-
-/// Key of the fingerprints: made once, so that they outlive the process and tell nothing to who does not have it.
-async fn fingerprint_key(client: &Client, namespace: &str) -> anyhow::Result<[u8; 32]> {
-    const NAME: &str = "opstack-fingerprint";
-    let api = Api::<Secret>::namespaced(client.clone(), namespace);
-    let what = || format!("failed to get the Secret {namespace}/{NAME} (does the namespace exist?)");
-    for _ in 0..3 {
-        if let Some(secret) = api.get_opt(NAME).await.with_context(what)? {
-            let value = secret.data.and_then(|mut data| data.remove("key")).map(|value| value.0).unwrap_or_default();
-            return <[u8; 32]>::try_from(value).map_err(|_| {
-                anyhow::anyhow!(
-                    "the Secret {namespace}/{NAME} holds no 32-byte value under `key`; delete it to have it made anew"
-                )
-            });
-        }
-        let mut key = [0u8; 32];
-        rand::rngs::OsRng.try_fill_bytes(&mut key).context("failed to get random bytes")?;
-        let secret: Secret = serde_json::from_value(json!({
-            "metadata": {"name": NAME, "namespace": namespace},
-            "type": "Opaque",
-            "data": {"key": k8s_openapi::ByteString(key.to_vec())},
-        }))?;
-        match api.create(&PostParams::default(), &secret).await {
-            Ok(_) => return Ok(key),
-            // Another replica was faster.
-            Err(kube::Error::Api(status)) if status.code == 409 => {}
-            Err(error) => return Err(error).with_context(what),
-        }
-    }
-    anyhow::bail!(what())
 }

@@ -15,6 +15,7 @@ mod resources;
 mod spec;
 mod status;
 mod throttling;
+mod window;
 
 use resources::{PROGRAM, Sequencer};
 use spec::BatcherSpec;
@@ -33,7 +34,7 @@ impl Workload for OpBatcher {
     fn manifest() -> Manifest {
         let mut manifest = manifest(&PROGRAM, env!("CARGO_PKG_VERSION"), BATCHER);
         manifest.reads.push(NODE.to_ref());
-        manifest.rpc_methods.push("rpc_modules");
+        manifest.rpc_methods.extend(["rpc_modules"].into_iter().chain(window::METHODS));
         manifest.columns.extend([
             Column::integer("Pending", ".status.batcherInfo.pendingBatches"),
             Column::date("Last Batch", ".status.batcherInfo.lastBatchSubmitted.timestamp"),
@@ -70,8 +71,11 @@ impl Workload for OpBatcher {
         answer.conditions.extend(component.conditions(&signing));
         let address = account.and_then(signing::Signing::address);
         answer.condition(component.network.roles().condition(Role::Batcher, address.as_deref()));
-        answer.condition(miner.condition()).condition(args::honoured(spec).condition());
+        let window = window::condition(cx, sequencer);
+        answer.events.extend(window::warning(&window));
+        answer.condition(window).condition(miner.condition()).condition(args::honoured(spec).condition());
         answer.probes.extend(status::probes(&component, sequencer));
+        answer.probes.extend(window::probe(sequencer));
         answer.probes.extend(component.account_probes(account));
         Ok(answer)
     }

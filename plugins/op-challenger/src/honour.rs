@@ -33,6 +33,8 @@ pub fn honoured(spec: &ChallengerSpec, games: &Games, has_files: bool) -> Honour
     }
     spec.security.report("spec.security", &mut honoured);
     honoured.idle("spec.rpc", spec.rpc != NoRpc::default(), "op-challenger has no RPC server");
+    let also_from = !spec.network_policy.also_from.is_empty();
+    honoured.idle("spec.networkPolicy.alsoFrom", also_from, "op-challenger has no RPC server to let anybody reach");
     honoured
 }
 

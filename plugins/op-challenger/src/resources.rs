@@ -184,6 +184,7 @@ pub fn work(
         volumes: vec![scratch_volume(TMP)],
         mounts: vec![mount(DATA, &spec.data_dir), mount(TMP, "/tmp")],
         claims: vec![claim],
+        retention: spec.persistent_volume_claim_retention_policy,
         restart_on: endpoints.variables().filter_map(|(_, upstream)| upstream.fingerprint.clone()).collect(),
         ..Default::default()
     };

@@ -3,7 +3,7 @@
 use opstack_sdk::answer::{Failure, FieldError};
 use opstack_sdk::component_spec;
 use opstack_sdk::opstack::references::{FromSecret, Reference};
-use opstack_sdk::opstack::storage::Storage;
+use opstack_sdk::opstack::storage::{ClaimRetention, Storage};
 use opstack_sdk::values::{Address, AddressOrEmpty, GoDuration, Int};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,9 @@ component_spec! {
         /// The volume for that.
         #[serde(default)]
         pub storage: Storage<100>,
+        /// What becomes of that volume.
+        #[serde(default)]
+        pub persistent_volume_claim_retention_policy: ClaimRetention,
         /// How games are watched.
         #[serde(default)]
         pub monitoring: Monitoring,

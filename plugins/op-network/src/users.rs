@@ -40,8 +40,5 @@ fn of_kind(cx: &Context<'_>, kind: Kind, network: &Metadata) -> Vec<String> {
     let listed = cx.cluster.list(&kind.to_ref(), None, &selector);
     // A component that does not parse can't be one that works with the network.
     let components = listed.iter().filter_map(|json| serde_json::from_str::<Component>(json).ok());
-    components
-        .filter(refers)
-        .map(|component| format!("{} {}/{}", kind.kind, component.metadata.namespace, component.metadata.name))
-        .collect()
+    components.filter(refers).map(|component| format!("{} {}", kind.kind, component.metadata.place())).collect()
 }

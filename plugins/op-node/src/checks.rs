@@ -2,7 +2,7 @@
 
 use opstack_sdk::Object;
 use opstack_sdk::answer::{Failure, FieldError};
-use opstack_sdk::kubernetes::{check_name, check_peers};
+use opstack_sdk::kubernetes::check_name;
 use opstack_sdk::opstack::network::Network;
 use opstack_sdk::opstack::overrides::check_extra_args;
 use opstack_sdk::opstack::rpc::is_loopback;
@@ -66,8 +66,7 @@ pub fn spec(me: &Object<OpNodeSpec>, network: &Network) -> Result<(), Failure> {
     errors.extend(operated(spec, network));
     errors.extend(check_name(&me.metadata).err());
     errors.extend(node_port(spec));
-    errors.extend(check_peers("spec.networkPolicy.alsoFrom", &spec.network_policy.also_from));
-    errors.extend(check_peers("spec.networkPolicy.metricsFrom", &spec.network_policy.metrics_from));
+    errors.extend(spec.network_policy.errors());
     errors.extend(check_extra_args(&spec.extra_args).err());
     errors.extend(
         check_extra_args(&spec.execution_client.extra_args)
@@ -118,6 +117,13 @@ fn node_port(spec: &OpNodeSpec) -> Option<FieldError> {
     let port = service.node_port?.to_port();
     if service.kind == ServiceType::ClusterIP {
         let message = format!("{port} needs spec.service.p2p.type: NodePort or LoadBalancer; a ClusterIP has none");
+        return Some(FieldError::new(PATH, message));
+    }
+    if spec.pods() > 1 {
+        let message = format!(
+            "{port} leads to one pod, and spec.replicas is {}, each with a Service of its own; leave it out, or make one OpNode for each",
+            spec.pods()
+        );
         return Some(FieldError::new(PATH, message));
     }
     let other = advertised.map(|advertised| advertised.to_port()).filter(|advertised| *advertised != port)?;

@@ -59,7 +59,7 @@ impl Peering {
         }
         let told = sequencer.map(|sequencer| sequencer.status["replicas"].clone()).unwrap_or_default();
         let others: Vec<Replica> = serde_json::from_value(told).unwrap_or_default();
-        for other in others.into_iter().filter(|other| other.node != name_of(&me.metadata)) {
+        for other in others.into_iter().filter(|other| other.node != me.metadata.place()) {
             peering.consensus.extend(other.consensus.filter(|_| me.spec.op_node.p2p.enabled));
             peering.execution.extend(other.execution);
         }
@@ -75,10 +75,6 @@ impl Peering {
     pub fn config_map(&self, app: &App) -> ConfigMap {
         config_map(app, CONFIG_MAP, [(CONSENSUS, self.consensus.join(",")), (EXECUTION, self.execution.join(","))])
     }
-}
-
-fn name_of(metadata: &Metadata) -> String {
-    format!("{}/{}", metadata.namespace, metadata.name)
 }
 
 /// As much of a node as it takes to see whether it is an old replica.
@@ -106,11 +102,11 @@ pub fn replicas(cx: &Context<'_>, network: &Network) -> Vec<Replica> {
             reference.namespace(namespace) == network.namespace && brief.metadata.deletion_timestamp.is_none()
         })
         .collect();
-    briefs.sort_by_cached_key(|(brief, _)| (brief.metadata.creation_timestamp.clone(), name_of(&brief.metadata)));
+    briefs.sort_by_cached_key(|(brief, _)| (brief.metadata.creation_timestamp.clone(), brief.metadata.place()));
     let oldest = briefs.into_iter().take(MOST).filter_map(|(_, json)| Sibling::parse(json).ok());
     oldest
         .map(|node| Replica {
-            node: name_of(&node.metadata),
+            node: node.metadata.place(),
             // One that has no key yet is told when it has.
             consensus: siblings::multiaddr(cx, &node, 0).unwrap_or_default(),
             execution: siblings::pod_enode(cx, &node, 0).unwrap_or_default(),

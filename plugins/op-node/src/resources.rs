@@ -76,6 +76,7 @@ fn workload(node: &Node<'_>) -> Result<StatefulSet, Failure> {
     let mut workload = stateful_set(&node.app, node.spec().pods(), template, claims);
     let settings = data_settings(node);
     check_data_settings(node, &settings)?;
+    node.spec().persistent_volume_claim_retention_policy.apply(&mut workload);
     workload.metadata.annotations = Some(BTreeMap::from([(DATA_SETTINGS.into(), settings)]));
     Ok(workload)
 }

@@ -61,14 +61,9 @@ pub fn is_active(node: &Sibling) -> bool {
     node.spec.sequences() && node.spec.op_node.sequencer.stopped != Some(true)
 }
 
-/// `ns/name`.
-pub fn place(node: &Sibling) -> String {
-    format!("{}/{}", node.metadata.namespace, node.metadata.name)
-}
-
 /// `OpNode ns/name`, for messages.
 pub fn title(node: &Sibling) -> String {
-    format!("OpNode {}", place(node))
+    format!("OpNode {}", node.metadata.place())
 }
 
 /// Port of the node's Service that leads to a port of its pod.

@@ -8,8 +8,10 @@ use opstack_sdk::crd::any_object;
 use opstack_sdk::opstack::endpoint::L1Spec;
 use opstack_sdk::opstack::execution::ExecutionSettings;
 use opstack_sdk::opstack::overrides::env_schema;
+use opstack_sdk::opstack::policy::NetworkPolicySpec;
 use opstack_sdk::opstack::references::{FromSecret, Reference};
 use opstack_sdk::opstack::shared::{LoggingSpec, MetricsSpec, ResourcesSpec, SecuritySpec};
+use opstack_sdk::opstack::storage::ClaimRetention;
 use opstack_sdk::values::Int;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,7 +21,7 @@ mod consensus;
 mod service;
 
 pub use consensus::{Derive, FollowSource, JwtSecret, OpNodeSettings, P2p, P2pKey, SafeDb, Sequencer, SyncMode};
-pub use service::{NetworkPolicySpec, P2pService, PortSpec, Protocol, ServiceSpec, ServiceType};
+pub use service::{P2pService, PortSpec, Protocol, ServiceSpec, ServiceType};
 
 /// `.spec` of an `OpNode`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -78,6 +80,9 @@ pub struct OpNodeSpec {
     /// Pods. 0 stops the node and keeps its data. More than one is for replicas only.
     #[serde(default = "one")]
     pub replicas: Int<0, 100>,
+    /// What becomes of the volumes of the node, those of the execution client and of the safe head database.
+    #[serde(default)]
+    pub persistent_volume_claim_retention_policy: ClaimRetention,
     /// Image of op-node; the release that the operator was made for where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,

@@ -14,6 +14,10 @@ use crate::peering::{self, Peering, Replica};
 use crate::siblings::{self, Sibling, title};
 use crate::spec::OpNodeSpec;
 
+mod mode;
+
+pub use mode::SequencerMode;
+
 /// Whom a node talks to.
 #[derive(Debug, Default)]
 pub struct Wiring {
@@ -37,22 +41,6 @@ pub struct Wiring {
     pub sources: Vec<String>,
     /// Warnings.
     pub events: Vec<Event>,
-}
-
-/// What op-node's sequencer does. Two that make blocks at a time fork the chain.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum SequencerMode {
-    /// There is none.
-    #[default]
-    Off,
-    /// It makes blocks from the start.
-    Active,
-    /// It waits for `admin_startSequencer`; the user wants it so.
-    Stopped,
-    /// It waits, because of another one. Says why.
-    Standby(String),
-    /// It waits for whoever chooses among the network's sequencers (`spec.sequencer.ha` of the network).
-    Operated,
 }
 
 /// Sequencers of public networks (docs of optimism v1.19.6, node-operators).
@@ -79,7 +67,7 @@ impl Wiring {
         } else {
             vec![]
         };
-        let mut wiring = Self { mode: mode(me, network, &others, honoured), ..Self::default() };
+        let mut wiring = Self { mode: mode::mode(me, network, &others, honoured), ..Self::default() };
         wiring.peer_with_sequencers(cx, me, referenced.as_ref(), &others)?;
         wiring.add_static_peers(cx, me, &others, honoured);
         wiring.add_bootnodes(me, honoured);
@@ -203,7 +191,7 @@ impl Wiring {
         sequencer: &Sibling,
     ) -> Result<Option<Endpoint>, Failure> {
         let url = of_sequencer(cx, network, sequencer)?;
-        self.sources.push(siblings::place(sequencer));
+        self.sources.push(sequencer.metadata.place());
         Ok(Some(url))
     }
 
@@ -243,7 +231,7 @@ impl Wiring {
         }
         of_network(&node, network, &format!("{PATH}.nodeRef"))?;
         let url = siblings::rollup_url(cx, &node)?;
-        let place = siblings::place(&node);
+        let place = node.metadata.place();
         if !self.sources.contains(&place) {
             self.sources.push(place);
         }
@@ -304,35 +292,4 @@ fn by_peer_id(cx: &Context<'_>, text: &str, others: &[Sibling]) -> Option<String
         pods.filter(|(node, ordinal)| siblings::peer_id(cx, node, *ordinal).ok().flatten().as_ref() == Some(&wanted));
     let (node, ordinal) = found.next()?;
     siblings::multiaddr(cx, node, ordinal).ok().flatten()
-}
-
-/// The oldest sequencer of a network makes blocks. A later one waits, and goes on waiting when the other is gone: only
-/// the user knows that its pod is, and says so by `stopped: false`.
-fn mode(me: &Sibling, network: &Network, others: &[Sibling], honoured: &mut Honoured) -> SequencerMode {
-    let wish = me.spec.op_node.sequencer.stopped;
-    if !me.spec.sequences() {
-        return SequencerMode::Off;
-    }
-    if network.ha_mode() != HaMode::Manual {
-        if wish == Some(false) {
-            honoured.refuse("spec.opNode.sequencer.stopped", "the network's spec.sequencer.ha.mode is not Manual, so every sequencer boots stopped; leave it out, or write true to keep this one from making blocks");
-        }
-        return SequencerMode::Operated;
-    }
-    if wish == Some(true) {
-        return SequencerMode::Stopped;
-    }
-    let mine = siblings::age(me);
-    if let Some(first) = others.iter().find(|other| siblings::is_active(other) && siblings::age(other) < mine) {
-        return SequencerMode::Standby(format!(
-            "{} makes the blocks of this network; two that do so fork the chain, so this one boots stopped. Set spec.opNode.sequencer.stopped: true to keep it as a standby",
-            title(first)
-        ));
-    }
-    if wish.is_none() && ["Standby", "Operated"].iter().any(|mode| me.status["sequencer"] == *mode) {
-        return SequencerMode::Standby(
-            "this one stood by for another sequencer, which is gone. Set spec.opNode.sequencer.stopped: false once its pod is known to have ended".into(),
-        );
-    }
-    SequencerMode::Active
 }

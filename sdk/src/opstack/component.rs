@@ -17,7 +17,7 @@ use super::signing::{NoSigner, Signing};
 use super::status::{ERROR, PENDING, Phase};
 use super::upstream::L2;
 use super::{NETWORK, NODE};
-use crate::answer::Failure;
+use crate::answer::{Condition, Failure};
 use crate::cluster::{Context, kind_of};
 use crate::kubernetes::{App, Component as Labels, check_name};
 use crate::manifest::{Column, Kind, Manifest};
@@ -124,6 +124,10 @@ impl<'a> Component<'a> {
         let invalid = |error| Failure::Invalid(vec![error]);
         check_name(metadata).map_err(invalid)?;
         overrides::check_extra_args(common.extra_args).map_err(invalid)?;
+        let unclear: Vec<_> = common.network_policy.errors().collect();
+        if !unclear.is_empty() {
+            return Err(Failure::Invalid(unclear));
+        }
         let network = Network::find(cx, &metadata.namespace, common.network)?;
         let shared = &network.spec.shared_config;
         let documented = ResourcesSpec::of(program.requests, program.limits);
@@ -170,12 +174,12 @@ impl<'a> Component<'a> {
         self.common.replicas == 0
     }
 
-    /// The phase, from how the workload is doing and what the program says: a pod that is ready runs a program that
-    /// answers.
-    fn phase(&self, workload: &str) -> Phase {
+    /// The phase, from how the workload is doing and what the program says, and what keeps the object from being ready: a pod
+    /// that is ready runs a program that answers.
+    fn phase(&self, workload: &str) -> (Phase, Option<Condition>) {
         match Phase::of_workload(self.cx, workload, &self.metadata.name, self.common.replicas) {
-            Phase::Running => self.phase_of_program(),
-            phase => phase,
+            Phase::Running => (self.phase_of_program(), self.not_ready()),
+            phase => (phase, None),
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod node;
 pub mod observed;
 pub mod overrides;
 pub mod peers;
+pub mod policy;
 pub mod references;
 pub mod release;
 pub mod resources;

@@ -3,12 +3,15 @@
 
 use k8s_openapi::api::core::v1::{ConfigMap, Container, Volume, VolumeMount};
 
+use super::active::network_label;
 use super::chain_file::{ChainFile, File};
 use super::network::Network;
 use crate::cluster::Context;
 use crate::kubernetes::{App, config_map, config_map_volume, mount, restricted, scratch_volume};
 
 const DOWNLOAD: &str = "/download";
+/// Label of a copy: the network that it is of, as `<namespace>.<name>`.
+const COPIED_FROM: &str = "optimism.io/copied-from";
 
 /// What a pod needs to have a file at a path.
 #[derive(Clone, Debug)]
@@ -43,7 +46,12 @@ impl MountedFile {
             ChainFile::Registry(_) => None,
             ChainFile::Published { config_map: published, key, text } => {
                 let foreign = network.namespace != app.namespace();
-                let copy = foreign.then(|| config_map(app, name, [(*key, text.clone())]));
+                let copy = foreign.then(|| {
+                    let mut copy = config_map(app, name, [(*key, text.clone())]);
+                    let origin = network_label(&network.namespace, &network.name);
+                    copy.metadata.labels.get_or_insert_default().insert(COPIED_FROM.into(), origin);
+                    copy
+                });
                 let source = if foreign { app.named(name) } else { published.clone() };
                 let volume = config_map_volume(name, &source, key, key);
                 Some(Self { volume, mount, init: None, copy, restart_on: text.clone() })

@@ -165,13 +165,8 @@ impl Node {
             endpoint: Endpoint::Plain(service_url(cx, &service)),
             target: Some(Target::Service(service)),
             fingerprint: None,
-            nodes: vec![self.place()],
+            nodes: vec![self.metadata.place()],
         }
-    }
-
-    /// `namespace/name`.
-    pub fn place(&self) -> String {
-        format!("{}/{}", self.metadata.namespace, self.metadata.name)
     }
 
     /// op-node's RPC in each of the node's pods.

@@ -1,5 +1,6 @@
 //! Volumes that keep data.
 
+use k8s_openapi::api::apps::v1::StatefulSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -50,5 +51,33 @@ impl<const GIBIBYTES: u64> Default for Storage<GIBIBYTES> {
         let size =
             if GIBIBYTES.is_multiple_of(1024) { format!("{}Ti", GIBIBYTES / 1024) } else { format!("{GIBIBYTES}Gi") };
         Self { size: QuantityText::of(&size), storage_class: None, access_mode: AccessMode::default(), snapshot: None }
+    }
+}
+
+/// What becomes of the claims, in the words of a StatefulSet. Fewer pods never delete any: 0 of them only stop the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ClaimRetention {
+    /// What becomes of them when the object is deleted.
+    pub when_deleted: Retention,
+}
+
+/// What becomes of a claim.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Retention {
+    /// It stays, with its volume, and the next object of the name finds it again.
+    #[default]
+    Retain,
+    /// It is deleted, and its volume as its storage class says: the data is lost.
+    Delete,
+}
+
+impl ClaimRetention {
+    /// Has a StatefulSet do so.
+    pub fn apply(self, workload: &mut StatefulSet) {
+        let policy = workload.spec.as_mut().and_then(|spec| spec.persistent_volume_claim_retention_policy.as_mut());
+        if let (Self { when_deleted: Retention::Delete }, Some(policy)) = (self, policy) {
+            policy.when_deleted = Some("Delete".into());
+        }
     }
 }

@@ -94,7 +94,7 @@ impl L2<'_> {
             endpoint: Endpoint::Plain(urls.join(",")),
             target: active::target(namespace, name, &sequencers, rpc),
             fingerprint: None,
-            nodes: sequencers.iter().map(Node::place).collect(),
+            nodes: sequencers.iter().map(|node| node.metadata.place()).collect(),
         })
     }
 

@@ -1,4 +1,4 @@
-//! The files of the chain: its genesis, its rollup configuration, and the configuration of its L1.
+//! The files of the chain: its genesis and its rollup configuration.
 //!
 //! The genesis has the predeploys that the messages between the layers need, as the published artifacts have them. It
 //! lacks `L1Block`, whose artifact is older than the forks of this chain: the deposit that tells it of L1 calls nothing,
@@ -8,29 +8,14 @@ use std::{path::Path, process::Command};
 
 use alloy_primitives::{Address, B256, hex, keccak256};
 use anyhow::{Context as _, Result, bail};
-use l1::{Accounts, Artifacts, Chain};
+use l1::{
+    Accounts, Artifacts, Chain,
+    config::{DENOMINATOR, ELASTICITY, FORKS, base_fee, blocks, from_genesis},
+};
 use serde_json::{Map, Value, json};
 
 use crate::{L1_CHAIN_ID, L2_CHAIN_ID};
 
-/// Of the forks that op-geth has, all: from the first block on.
-const FORKS: [&str; 9] =
-    ["regolith", "canyon", "delta", "ecotone", "fjord", "granite", "holocene", "isthmus", "jovian"];
-const BEFORE_THE_MERGE: [&str; 11] = [
-    "homestead",
-    "eip150",
-    "eip155",
-    "eip158",
-    "byzantium",
-    "constantinople",
-    "petersburg",
-    "istanbul",
-    "berlin",
-    "london",
-    "mergeNetsplit",
-];
-const ELASTICITY: u32 = 6;
-const DENOMINATOR: u32 = 250;
 const GAS_LIMIT: u64 = 60_000_000;
 const MESSAGE_PASSER: &str = "4200000000000000000000000000000000000016";
 const PREDEPLOYS: [(&str, &str); 3] = [
@@ -92,11 +77,11 @@ pub fn l2(at: &L1Block, artifacts: &Artifacts, rich: &[Address]) -> Result<Value
     let mut config = json!({
         "chainId": L2_CHAIN_ID, "terminalTotalDifficulty": 0, "bedrockBlock": 0,
         "shanghaiTime": 0, "cancunTime": 0, "pragueTime": 0,
-        "optimism": optimism(),
+        "optimism": base_fee(),
     });
     // The client has no rule of its own for Delta.
-    set(&mut config, FORKS.into_iter().filter(|fork| *fork != "delta").map(|fork| format!("{fork}Time")));
-    set(&mut config, BEFORE_THE_MERGE.map(|fork| format!("{fork}Block")));
+    from_genesis(&mut config, FORKS.into_iter().filter(|fork| *fork != "delta").map(|fork| format!("{fork}Time")));
+    from_genesis(&mut config, blocks());
     let mut alloc: Map<String, Value> =
         rich.iter().map(|account| (hex::encode(account), json!({"balance": "0x21e19e0c9bab2400000"}))).collect();
     for (address, name) in PREDEPLOYS {
@@ -139,36 +124,16 @@ pub fn rollup(at: &L1Block, genesis: &GenesisBlock, chain: &Chain, accounts: &Ac
         "batch_inbox_address": "0xff00000000000000000000000000000000000901",
         "deposit_contract_address": chain.portal,
         "l1_system_config_address": chain.system_config,
-        "chain_op_config": optimism(),
+        "chain_op_config": base_fee(),
     });
-    set(&mut config, FORKS.map(|fork| format!("{fork}_time")));
+    // Of the forks that op-geth has, all.
+    from_genesis(&mut config, FORKS.map(|fork| format!("{fork}_time")));
     config
-}
-
-/// What op-node must know of an L1 that it does not know by name.
-pub fn l1() -> Value {
-    let mut config = json!({
-        "chainId": L1_CHAIN_ID, "terminalTotalDifficulty": 0, "shanghaiTime": 0, "cancunTime": 0, "pragueTime": 0,
-        "blobSchedule": {
-            "cancun": {"target": 3, "max": 6, "baseFeeUpdateFraction": 3_338_477},
-            "prague": {"target": 6, "max": 9, "baseFeeUpdateFraction": 5_007_716},
-        },
-    });
-    set(&mut config, BEFORE_THE_MERGE.map(|fork| format!("{fork}Block")));
-    config
-}
-
-fn optimism() -> Value {
-    json!({"eip1559Elasticity": ELASTICITY, "eip1559Denominator": 50, "eip1559DenominatorCanyon": DENOMINATOR})
 }
 
 /// Since Jovian: a version, the two parameters of EIP-1559, and the least base fee.
 fn extra_data() -> Vec<u8> {
     [&[1][..], &DENOMINATOR.to_be_bytes(), &ELASTICITY.to_be_bytes(), &0_u64.to_be_bytes()].concat()
-}
-
-fn set(config: &mut Value, names: impl IntoIterator<Item = String>) {
-    names.into_iter().for_each(|name| config[name] = json!(0));
 }
 
 /// What a program printed; its log, if it failed.

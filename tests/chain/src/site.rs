@@ -173,7 +173,7 @@ impl Site {
             "data": {
                 "genesis.json": l2.to_string(),
                 "rollup.json": rollup.to_string(),
-                "l1.json": genesis::l1().to_string(),
+                "l1.json": l1::config::of_l1(L1_CHAIN_ID).to_string(),
             },
         });
         self.kubectl.apply(&files.to_string()).map(drop)

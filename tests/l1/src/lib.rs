@@ -8,6 +8,7 @@ mod abi;
 mod anvil;
 mod artifacts;
 mod chain;
+pub mod config;
 mod driver;
 mod rpc;
 mod sender;

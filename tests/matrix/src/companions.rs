@@ -42,6 +42,10 @@ pub fn companions(kind: Kind, path: &Path) -> Vec<(Path, Option<Value>)> {
         Kind::Node if within("spec.networkPolicy.alsoFrom") => {
             vec![(at("spec.opNode.rpc.enableAdmin"), Some(json!(true)))]
         }
+        // There is nothing to reach on the loopback.
+        Kind::Batcher | Kind::Proposer if within("spec.networkPolicy.alsoFrom") => {
+            vec![(at("spec.rpc.host"), Some(json!("0.0.0.0")))]
+        }
         Kind::Node if within("spec.opNode.safeDb.storage.") => {
             vec![(at("spec.opNode.safeDb.enabled"), Some(json!(true)))]
         }

@@ -1,7 +1,7 @@
 //! Many pods, each container once, and what came of it all.
 
 use anyhow::Result;
-use op_programs::{OpPrograms, Release};
+use op_programs::{OpPrograms, PROGRAMS, Release};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -93,9 +93,14 @@ impl Judge {
             Err(error) => return self.report().refuse(case, release, format!("{error:#}"), ""),
         };
         for pod in pods {
-            if self.report().begin(case, release, &pod) {
+            let new = self.report().begin(case, release, &pod);
+            if !new.is_empty() {
                 let sandbox = Sandbox::new(&self.sandbox);
-                match pod.run(&sandbox, |container| program(&self.programs, &self.sandbox, container, release)) {
+                let program = |container: &Container| {
+                    let program = || program(&self.programs, &self.sandbox, container, release);
+                    is_wanted(container, &new).then(program).flatten()
+                };
+                match pod.run(&sandbox, program) {
                     Ok(verdicts) => verdicts.into_iter().for_each(|(container, verdict)| {
                         self.report().note(case, release, &container, verdict);
                     }),
@@ -121,23 +126,37 @@ pub fn program(
     }
 }
 
+/// Which release of a program is started: of those that no release has, there is one version.
+fn version(program: &str, release: Release) -> &'static str {
+    if PROGRAMS.contains(&program) { release.version() } else { "" }
+}
+
+/// Whether a container is started for the new ones of its pod: it is one, or makes the files that they need.
+fn is_wanted(container: &Container, new: &[Container]) -> bool {
+    let prepares = |other: &Container| container.program == "opstack" || container.program == other.program;
+    new.contains(container) || container.is_init && new.iter().any(prepares)
+}
+
 impl Report {
-    /// Takes a pod in. Whether it holds a container that was not started yet.
-    fn begin(&mut self, case: &Case, release: Release, pod: &Pod) -> bool {
-        let mut is_new = false;
+    /// Takes a pod in. Its containers that were not started yet.
+    fn begin(&mut self, case: &Case, release: Release, pod: &Pod) -> Vec<Container> {
+        let mut new = vec![];
         for container in &pod.containers {
-            let seen = self.seen.entry((container.program, release.version())).or_default();
+            let of = version(container.program, release);
+            let seen = self.seen.entry((container.program, of)).or_default();
             seen.cases.insert(case.name.clone());
             seen.flags.extend(container.flags().map(str::to_string));
-            if self.started.insert((container.clone(), release.version())) {
-                is_new |= container.program != "op-reth";
-                if container.program == "op-reth" {
-                    let wrong = reth::refuse(&container.command);
-                    wrong.into_iter().for_each(|wrong| self.refuse(case, release, wrong, ""));
-                }
+            if !self.started.insert((container.clone(), of)) {
+                continue;
+            }
+            if container.program == "op-reth" {
+                let wrong = reth::refuse(&container.command);
+                wrong.into_iter().for_each(|wrong| self.refuse(case, release, wrong, ""));
+            } else {
+                new.push(container.clone());
             }
         }
-        is_new
+        new
     }
 
     fn refuse(&mut self, case: &Case, release: Release, why: String, output: &str) {
@@ -146,7 +165,7 @@ impl Report {
     }
 
     fn note(&mut self, case: &Case, release: Release, container: &Container, verdict: Verdict) {
-        self.seen.entry((container.program, release.version())).or_default().started += 1;
+        self.seen.entry((container.program, version(container.program, release))).or_default().started += 1;
         let told = |how: &str, output: &str| {
             format!("container {}: {how}\n  {}\n{}", container.name, container.command.join(" "), tail(output))
         };
@@ -159,6 +178,11 @@ impl Report {
             Verdict::Silent(output) => self.refuse(case, release, told("nothing seen in time", &output), &output),
             Verdict::Unable(why) => self.unable = Some(why),
         }
+    }
+
+    /// How often a program of a release was started.
+    pub fn started(&self, program: &'static str, release: Release) -> usize {
+        self.seen.get(&(program, release.version())).map_or(0, |seen| seen.started)
     }
 
     /// Whether this machine can judge at all; says so if not.

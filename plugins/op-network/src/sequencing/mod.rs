@@ -122,7 +122,7 @@ fn call(act: &Act, epoch: u64, nodes: &[Node]) -> Option<Action> {
         Act::Stop(name) => (name, "admin_stopSequencer", json!([]), true),
         Act::Start(name, hash) => (name, "admin_startSequencer", json!([hash]), false),
     };
-    let node = nodes.iter().find(|node| nodes::name(node) == *name)?;
+    let node = nodes.iter().find(|node| node.metadata.place() == *name)?;
     Some(Action {
         id: act.id(epoch),
         target: node.rollup_pods(),

@@ -15,11 +15,6 @@ use super::seen::{Block, Said, Sequencer, Word};
 /// An answer that takes longer than this is none.
 const LONGEST_ANSWER_MS: u64 = 10_000;
 
-/// `namespace/name`.
-pub fn name(node: &Node) -> String {
-    format!("{}/{}", node.metadata.namespace, node.metadata.name)
-}
-
 /// Name of a node's one pod, as its StatefulSet makes it.
 pub fn pod(node: &Node) -> String {
     format!("{}-0", node.metadata.name)
@@ -51,7 +46,7 @@ pub fn look(cx: &Context<'_>, node: &Node) -> Result<Sequencer, Failure> {
     let workload = cx.built_in::<StatefulSet>(namespace, own)?;
     let word = word(cx, &probe_id(node));
     Ok(Sequencer {
-        name: name(node),
+        name: node.metadata.place(),
         eligible: node.is_wanted() && node.may_sequence(),
         wanted: node.is_wanted(),
         // The status of a StatefulSet may lag; a pod that is asked is there.

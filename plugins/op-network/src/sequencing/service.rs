@@ -20,8 +20,11 @@ pub fn render(app: &App, spec: &NetworkSpec, nodes: &[Node], answer: &mut Answer
         answer.warn("NoSequencerService", message);
         return;
     };
-    let elsewhere: Vec<_> =
-        nodes.iter().filter(|node| node.metadata.namespace != app.namespace()).map(super::nodes::name).collect();
+    let elsewhere: Vec<_> = nodes
+        .iter()
+        .filter(|node| node.metadata.namespace != app.namespace())
+        .map(|node| node.metadata.place())
+        .collect();
     if !elsewhere.is_empty() {
         answer.warn("SequencerNotServed", format!(
             "the Service {name} leads to pods of the namespace {} alone, and so not to {}; make sequencers beside their network",

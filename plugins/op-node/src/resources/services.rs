@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::args::p2p_node_port;
 use crate::checks::{Listener, listeners};
+use crate::keys::pod_name;
 use crate::labels;
 use crate::settle::Node;
 use crate::spec::ServiceType;
@@ -15,10 +16,15 @@ use crate::spec::ServiceType;
 /// Ports of the main Service where the spec names none.
 const USUAL: [&str; 5] = ["geth-http", "geth-ws", "geth-p2p", "node-rpc", "node-p2p"];
 
+/// The Service for peers, after the node's name.
+const P2P: &str = "p2p";
+/// Label that Kubernetes puts on a StatefulSet's pod.
+const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
+
 /// Names of the Services, for the status: (main, headless, p2p).
 pub fn names(node: &Node<'_>) -> (Option<String>, String, Option<String>) {
     let all = reachable(node);
-    let p2p = all.iter().any(|listener| listener.udp).then(|| node.app.named("p2p"));
+    let p2p = all.iter().any(|listener| listener.udp).then(|| node.app.named(P2P));
     let main = (!main_ports(node, &all).is_empty()).then(|| node.app.instance().into());
     (main, node.app.named("headless"), p2p)
 }
@@ -41,14 +47,39 @@ pub fn render<S>(node: &Node<'_>, answer: &mut Answer<S>) {
     answer.child(&headless_service(&node.app, all.iter().map(|listener| port(listener.name, listener.port)).collect()));
     let peers: Vec<_> = all.iter().filter(|listener| listener.udp).flat_map(both_protocols).collect();
     if !peers.is_empty() {
-        let mut p2p = headless_service(&node.app, with_node_port(node, peers));
-        p2p.metadata = node.app.metadata_with("p2p");
-        if let Some(spec) = &mut p2p.spec {
+        let ports = with_node_port(node, peers);
+        for service in p2p_services(node, &ports) {
+            answer.child(&service);
+        }
+    }
+}
+
+/// The Service for peers; where it reaches beyond the cluster, one for each pod, for a peer dials one pod by its address. The
+/// first pod's keeps its name and its address when others come and go.
+fn p2p_services(node: &Node<'_>, ports: &[ServicePort]) -> Vec<Service> {
+    let spec = &node.spec().service.p2p;
+    let one = |name: &str, pod: Option<&str>| {
+        let mut service = headless_service(&node.app, ports.to_vec());
+        service.metadata = node.app.metadata_with(name);
+        if let Some(spec) = &mut service.spec {
             // Peers dial a node that is not ready, too, and an address that stays.
             spec.cluster_ip = None;
+            let selector = spec.selector.get_or_insert_default();
+            selector.extend(pod.map(|pod| (POD_NAME.to_string(), pod.to_string())));
         }
-        answer.child(&exposed(p2p, spec.p2p.kind, &spec.p2p.annotations));
+        let named = |text: &String| pod.map_or_else(|| text.clone(), |pod| text.replace("$(POD_NAME)", pod));
+        let annotations = spec.annotations.iter().map(|(key, value)| (key.clone(), named(value))).collect();
+        exposed(service, spec.kind, &annotations)
+    };
+    let pods = node.spec().pods();
+    if pods <= 1 || spec.kind == ServiceType::ClusterIP {
+        return vec![one(P2P, None)];
     }
+    let of_pod = |ordinal| {
+        let name = if ordinal == 0 { P2P.into() } else { format!("{P2P}-{ordinal}") };
+        one(&name, Some(&pod_name(node.app.instance(), ordinal)))
+    };
+    (0..pods).map(of_pod).collect()
 }
 
 fn reachable(node: &Node<'_>) -> Vec<Listener> {

@@ -1,8 +1,7 @@
-//! `spec.service` and `spec.networkPolicy`: who dials the node, and by which ports.
+//! `spec.service`: by which ports the node is dialled.
 
-use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 use opstack_sdk::opstack::execution::Port;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -23,7 +22,7 @@ pub struct ServiceSpec {
     /// listens on them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ports: Option<Vec<PortSpec>>,
-    /// The Service `<name>-p2p`, which has the p2p ports with TCP and UDP.
+    /// The Service `<name>-p2p`, which has the p2p ports with TCP and UDP; of a type beyond ClusterIP, one for each pod.
     pub p2p: P2pService,
 }
 
@@ -91,45 +90,18 @@ impl Protocol {
     }
 }
 
-/// The Service with the p2p ports.
+/// The Service with the p2p ports. Of a type beyond ClusterIP there is one for each pod: `<name>-p2p` for the first one, then
+/// `<name>-p2p-1`, ….
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct P2pService {
-    /// How far it reaches. The address that peers should dial goes into `opNode.p2p.advertise`.
+    /// How far it reaches. The address that peers should dial goes into `opNode.p2p.advertise`: that of several pods by
+    /// `$(POD_NAME)` in it.
     #[serde(rename = "type")]
     pub kind: ServiceType,
-    /// Port of op-node on the cluster's nodes, for types beyond ClusterIP: TCP and UDP alike. It is advertised.
+    /// Port of op-node on the cluster's nodes, for types beyond ClusterIP and a single pod: TCP and UDP alike. It is advertised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_port: Option<Port>,
-    /// Annotations of the Service, for load balancers.
+    /// Annotations of the Service, for load balancers. Of several pods, `$(POD_NAME)` in a value is the name of the Service's own.
     pub annotations: BTreeMap<String, String>,
-}
-
-/// Who may dial the node, where the cluster's network enforces policies. Peers always may.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct NetworkPolicySpec {
-    /// Whether there is a policy: the ports with the `admin` or `miner` API are open to the operator and the
-    /// components of the OP Stack only, the others to everybody.
-    pub enabled: bool,
-    /// Who else may reach the ports with the `admin` or `miner` API.
-    #[schemars(schema_with = "peers")]
-    pub also_from: Vec<NetworkPolicyPeer>,
-    /// Who may reach the metrics, such as the namespace that monitors; everybody where empty.
-    #[schemars(schema_with = "peers")]
-    pub metrics_from: Vec<NetworkPolicyPeer>,
-}
-
-impl Default for NetworkPolicySpec {
-    fn default() -> Self {
-        Self { enabled: true, also_from: vec![], metrics_from: vec![] }
-    }
-}
-
-/// The entries of a NetworkPolicy's `from`.
-fn peers(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "array",
-        "items": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
-    })
 }

@@ -7,7 +7,7 @@ use crate::answer::{Condition, Probe, Question, ServiceTarget, Target};
 use crate::opstack::observed::{self, Finding, metric};
 use crate::opstack::release::Chosen;
 use crate::opstack::signing::{self, NoSigner, Signing};
-use crate::opstack::status::{L1_CONNECTED, L2_CONNECTED, Phase};
+use crate::opstack::status::{L1_CONNECTED, L2_CONNECTED, Phase, READY};
 use crate::opstack::upstream::Upstream;
 
 /// The probe of the program's own metrics.
@@ -63,6 +63,12 @@ impl Component<'_> {
             Finding::Answer(_) | Finding::NotAsked | Finding::Stale => Phase::Pending,
             Finding::Failed(_) => Phase::Error,
         }
+    }
+
+    /// Why a program whose pod is ready is not: what keeps its phase from `Running`.
+    pub(super) fn not_ready(&self) -> Option<Condition> {
+        let Condition { reason, message, .. } = self.responding();
+        (self.phase_of_program() != Phase::Running).then(|| Condition::no(READY, &reason, message))
     }
 
     /// The condition `Responding`: what is told of the program's work is as old as its last answer.

@@ -15,6 +15,7 @@ use crate::opstack::mounted::MountedFile;
 use crate::opstack::overrides;
 use crate::opstack::signing::Signing;
 use crate::opstack::status::{Phase, READY};
+use crate::opstack::storage::ClaimRetention;
 
 /// The RPC server of a program, if it has one.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +43,8 @@ pub struct Work {
     pub config_maps: Vec<ConfigMap>,
     /// Claims; a program with claims becomes a StatefulSet.
     pub claims: Vec<PersistentVolumeClaim>,
+    /// What becomes of the claims.
+    pub retention: ClaimRetention,
     /// The program's RPC server.
     pub rpc: Option<RpcServer>,
     /// What else the program reads at its start only: texts whose change restarts the pod.
@@ -74,8 +77,10 @@ impl Component<'_> {
         let workload = if work.claims.is_empty() { "Deployment" } else { "StatefulSet" };
         match self.check_rivals(signing) {
             Ok(()) => {
-                let mut answer = Answer::new(status(self.phase(workload)));
+                let (phase, not_ready) = self.phase(workload);
+                let mut answer = Answer::new(status(phase));
                 self.render(&mut answer, signing, work, self.common.replicas)?;
+                answer.conditions.extend(not_ready);
                 Ok(answer)
             }
             Err(rival) => {
@@ -91,7 +96,7 @@ impl Component<'_> {
         self.check_ports(work.rpc)?;
         let probed = self.probed_port(work.rpc).is_some();
         let rpc = work.rpc.filter(|rpc| rpc.reachable);
-        let claims = work.claims.clone();
+        let (claims, retention) = (work.claims.clone(), work.retention);
         check_claims(&claims)?;
         for config_map in &work.config_maps {
             answer.child(config_map);
@@ -107,7 +112,9 @@ impl Component<'_> {
             answer.child(&deployment(&self.app, pods, template));
         } else {
             answer.child(&headless_service(&self.app, vec![]));
-            answer.child(&stateful_set(&self.app, pods, template, claims));
+            let mut workload = stateful_set(&self.app, pods, template, claims);
+            retention.apply(&mut workload);
+            answer.child(&workload);
         }
         if !probed && !self.stopped() {
             answer.warn("NotProbed", format!(
@@ -120,22 +127,26 @@ impl Component<'_> {
 
     /// The Service with what others may dial, and the policy that keeps the admin API from them.
     fn render_services<S>(&self, answer: &mut Answer<S>, rpc: Option<RpcServer>) {
+        let wish = self.common.network_policy;
         let mut ports = vec![];
         let mut rules = vec![];
         if let Some(rpc) = rpc {
             ports.push(port("rpc", rpc.port));
             let operator = pods_labelled(Some(&self.cx.facts.operator_namespace), []);
-            rules.push(ingress_rule(Sources::Peers(vec![operator]), &[("TCP", rpc.port)]));
+            let peers = [vec![operator], wish.also_from.clone()].concat();
+            rules.push(ingress_rule(Sources::Peers(peers), &[("TCP", rpc.port)]));
         }
         if self.metrics.reachable() {
             ports.push(port("metrics", self.metrics.port));
-            rules.push(ingress_rule(Sources::Anywhere, &[("TCP", self.metrics.port)]));
+            rules.push(ingress_rule(wish.metrics_sources(), &[("TCP", self.metrics.port)]));
         }
         // A Service without ports is refused by the API server.
         if !ports.is_empty() {
             answer.child(&service(&self.app, ports));
         }
-        answer.child(&network_policy(&self.app, rules));
+        if wish.enabled {
+            answer.child(&network_policy(&self.app, rules));
+        }
     }
 
     fn check_ports(&self, rpc: Option<RpcServer>) -> Result<(), Failure> {

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::EnvVar;
 use serde_json::Value;
 
 use crate::opstack::endpoint::L1Spec;
+use crate::opstack::policy::NetworkPolicySpec;
 use crate::opstack::references::Reference;
 use crate::opstack::resources::ResourcesSpec;
 use crate::opstack::shared::{LoggingSpec, MetricsSpec, SecuritySpec};
@@ -28,6 +29,8 @@ pub struct Common<'a> {
     pub resources: &'a ResourcesSpec,
     /// `security`
     pub security: &'a SecuritySpec,
+    /// `networkPolicy`
+    pub network_policy: &'a NetworkPolicySpec,
     /// `replicas`
     pub replicas: i32,
     /// `image`
@@ -75,6 +78,9 @@ macro_rules! component_spec {
             /// Identity of the processes; inherited from the network field by field.
             #[serde(default)]
             pub security: $crate::opstack::shared::SecuritySpec,
+            /// Who may dial the program.
+            #[serde(default)]
+            pub network_policy: $crate::opstack::policy::NetworkPolicySpec,
             /// 0 stops the program and keeps everything else. More than one process with the same account would get
             /// in each other's way.
             #[serde(default = "one_replica")]
@@ -114,6 +120,7 @@ macro_rules! component_spec {
                     metrics: &self.metrics,
                     resources: &self.resources,
                     security: &self.security,
+                    network_policy: &self.network_policy,
                     replicas: if self.replicas.get() == 0 { 0 } else { 1 },
                     image: self.image.as_ref(),
                     extra_args: &self.extra_args,

@@ -1,6 +1,7 @@
 //! Files of a chain without contracts, with all forks up to Isthmus at its genesis.
 
 use anyhow::{Context as _, Result};
+use l1::config::{FORKS, base_fee, blocks, from_genesis, of_l1};
 use serde_json::{Map, Value, json};
 
 /// Chain id of the L1.
@@ -14,52 +15,25 @@ const MESSAGE_PASSER: &str = "0x4200000000000000000000000000000000000016";
 const ZERO: &str = "0x0000000000000000000000000000000000000000000000000000000000000000";
 const ONE: &str = "0x0000000000000000000000000000000000000000000000000000000000000001";
 
-const FORKS: [&str; 8] = ["regolith", "canyon", "delta", "ecotone", "fjord", "granite", "holocene", "isthmus"];
-const BLOCKS: [&str; 12] = [
-    "homestead",
-    "eip150",
-    "eip155",
-    "eip158",
-    "byzantium",
-    "constantinople",
-    "petersburg",
-    "istanbul",
-    "muirGlacier",
-    "berlin",
-    "london",
-    "mergeNetsplit",
-];
-
-fn blocks(config: &mut Map<String, Value>) {
-    config.extend(BLOCKS.map(|fork| (format!("{fork}Block"), json!(0))));
-}
-
-fn optimism() -> Value {
-    json!({"eip1559Elasticity": 6, "eip1559Denominator": 50, "eip1559DenominatorCanyon": 250})
+/// Without Jovian, which the older release lacks.
+fn forks() -> impl Iterator<Item = &'static str> {
+    FORKS.into_iter().filter(|fork| *fork != "jovian")
 }
 
 /// Chain configuration of the L1.
 pub fn l1() -> Value {
-    let mut config = json!({
-        "chainId": L1, "terminalTotalDifficulty": 0, "shanghaiTime": 0, "cancunTime": 0, "pragueTime": 0,
-        "blobSchedule": {
-            "cancun": {"target": 3, "max": 6, "baseFeeUpdateFraction": 3_338_477},
-            "prague": {"target": 6, "max": 9, "baseFeeUpdateFraction": 5_007_716},
-        },
-    });
-    config.as_object_mut().into_iter().for_each(blocks);
-    config
+    of_l1(L1)
 }
 
 /// Genesis of the L2, which begins with this block of the L1.
 pub fn l2(head: &Value) -> Result<Value> {
     let mut config = json!({
-        "chainId": L2, "terminalTotalDifficulty": 0, "bedrockBlock": 0, "arrowGlacierBlock": 0, "grayGlacierBlock": 0,
-        "shanghaiTime": 0, "cancunTime": 0, "pragueTime": 0, "optimism": optimism(),
+        "chainId": L2, "terminalTotalDifficulty": 0, "bedrockBlock": 0,
+        "shanghaiTime": 0, "cancunTime": 0, "pragueTime": 0, "optimism": base_fee(),
     });
-    let fields = config.as_object_mut().context("an object")?;
-    blocks(fields);
-    fields.extend(FORKS.iter().filter(|fork| **fork != "delta").map(|fork| (format!("{fork}Time"), json!(0))));
+    from_genesis(&mut config, blocks());
+    // The client has no rule of its own for Delta.
+    from_genesis(&mut config, forks().filter(|fork| *fork != "delta").map(|fork| format!("{fork}Time")));
     let mut alloc = Map::new();
     alloc.insert(BATCHER.into(), json!({"balance": "0x21e19e0c9bab2400000"}));
     alloc.insert(
@@ -92,12 +66,11 @@ pub fn rollup(head: &Value) -> Result<Value> {
             },
         },
         "block_time": 1, "max_sequencer_drift": 600, "seq_window_size": 3600, "channel_timeout": 300,
-        "l1_chain_id": L1, "l2_chain_id": L2, "chain_op_config": optimism(),
+        "l1_chain_id": L1, "l2_chain_id": L2, "chain_op_config": base_fee(),
         "batch_inbox_address": "0x00289c189bee4e70334629f04cd5ed602b6600eb",
         "deposit_contract_address": "0x1111111111111111111111111111111111111111",
         "l1_system_config_address": "0x2222222222222222222222222222222222222222",
     });
-    let fields = config.as_object_mut().context("an object")?;
-    fields.extend(FORKS.map(|fork| (format!("{fork}_time"), json!(0))));
+    from_genesis(&mut config, forks().map(|fork| format!("{fork}_time")));
     Ok(config)
 }

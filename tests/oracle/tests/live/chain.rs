@@ -76,6 +76,22 @@ fn rendered(documents: &[Value]) -> Pod {
     pods.remove(0)
 }
 
+/// What a network publishes that finds its rollup configuration by asking an op-node, which told this.
+pub fn published(told: &Value) -> String {
+    let spec = json!({
+        "chainID": 901, "l1ChainID": 1, "l1RpcUrl": "http://l1.test:9001", "rollupRpcUrl": "http://seq.test:9545",
+        "l2Genesis": {"inline": GENESIS}, "contractAddresses": {"discoveryMethod": "manual"},
+    });
+    let network = [ours("OptimismNetwork", "devnet", &spec)];
+    let asked = render(Kind::Network, &network, &Around::default()).unwrap().probes;
+    let question =
+        asked.iter().find(|probe| format!("{:?}", probe.question).contains("optimism_rollupConfig")).unwrap();
+    let around = json!({"observations": [{"probe": question.id, "answer": [{"result": told}]}]});
+    let found = render(Kind::Network, &network, &serde_json::from_value(around).unwrap()).unwrap();
+    let file = found.children.iter().find(|child| child["metadata"]["name"] == "devnet-rollup-config").unwrap();
+    file["data"]["rollup.json"].as_str().unwrap().into()
+}
+
 /// The genesis file of a chain that begins at a time, in seconds.
 pub fn genesis(time: u64) -> String {
     let mut genesis: Value = serde_json::from_str(GENESIS).unwrap();

@@ -39,7 +39,8 @@ fn reaches(number: u64, node: &Running) -> u64 {
     })
 }
 
-/// op-node without an engine, then with one; then both stopped, and started again.
+/// op-node without an engine, then with one; then both stopped, and started again with the configuration that a network
+/// publishes which asked this op-node.
 fn lives(release: Release) {
     let (_l1, pod, rollup) = begun(release);
     let genesis = first_block(&pod);
@@ -55,13 +56,18 @@ fn lives(release: Release) {
     let head = reaches(3, &node);
     assert!(node.is_running(), "the same process goes on: {}", node.output());
     println!("S0-10: {}: op-node waited, and block {head} came", release.version());
-
+    let told = network::call(NODE, "optimism_rollupConfig", &json!([])).unwrap();
     output(node.stop().unwrap());
     output(geth.stop().unwrap());
+
+    let published = chain::published(&told);
+    assert_eq!(serde_json::from_str::<Value>(&published).unwrap(), told);
+    pod.put("op-node", ROLLUP, &published).unwrap();
     let (geth, node) = (pod.start("geth").unwrap(), pod.start("op-node").unwrap());
     assert_eq!(block("0x0", &geth)["hash"], genesis);
     let later = reaches(head + 2, &node);
     println!("X17: {}: on a read-only root up to block {head}, and after a stop to {later}", release.version());
+    println!("S1-22: {}: it goes on with the configuration that a network found by asking it", release.version());
     output(node.stop().unwrap());
     output(geth.stop().unwrap());
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use suite::{MINUTE, Site, condition, paths, until};
 
 use crate::{chain, network, replica};
@@ -10,15 +10,19 @@ use crate::{chain, network, replica};
 const NAMESPACE: &str = "claims";
 const STATEFUL: &str = "/apis/apps/v1/namespaces/claims/statefulsets/node";
 
-/// Names and lives of the claims.
-fn claims(site: &Site) -> BTreeMap<String, Value> {
-    let claims = site.list("/api/v1/namespaces/claims/persistentvolumeclaims");
+/// Names and lives of the claims in a namespace.
+fn claims_in(site: &Site, namespace: &str) -> BTreeMap<String, Value> {
+    let claims = site.list(&format!("/api/v1/namespaces/{namespace}/persistentvolumeclaims"));
     let kept = claims.iter().filter(|claim| claim["metadata"]["deletionTimestamp"].is_null());
     kept.map(|claim| {
         let metadata = &claim["metadata"];
         (metadata["name"].as_str().unwrap_or_default().to_string(), metadata["uid"].clone())
     })
     .collect()
+}
+
+fn claims(site: &Site) -> BTreeMap<String, Value> {
+    claims_in(site, NAMESPACE)
 }
 
 /// Names and values of the generated Secrets.
@@ -62,4 +66,39 @@ fn claims_and_generated_secrets_outlive_a_node() {
     let live = site.get(&paths::of(&node)).expect("it was just made");
     assert_ne!(condition::brief(&live, "Ready").0, "", "{live}");
     println!("D: {} claims and {} Secrets outlived a StatefulSet and their node", before.0.len(), before.1.len());
+}
+
+#[test]
+fn claims_go_with_a_node_that_wants_it() {
+    const NAMESPACE: &str = "claims-go";
+    let site = &chain().site;
+    site.namespace(NAMESPACE);
+    let network = network(NAMESPACE, "net");
+    let mut node = replica(NAMESPACE, "node", &network, "geth");
+    node["spec"]["persistentVolumeClaimRetentionPolicy"] = json!({"whenDeleted": "Delete"});
+    site.create(&network);
+    site.create(&node);
+    let made = |before: &BTreeMap<String, Value>| {
+        let before = before.clone();
+        let (claims, _) = until("a new claim", MINUTE, || match claims_in(site, NAMESPACE) {
+            claims if claims.len() > before.len() => Ok(claims),
+            _ => Err(site.log_tail()),
+        });
+        claims
+    };
+    let of_geth = made(&BTreeMap::new());
+
+    // For another client the StatefulSet is made anew, which is no reason to lose anything.
+    site.merge(&paths::of(&node), &json!({"spec": {"executionClient": {"name": "reth"}}}));
+    let of_both = made(&of_geth);
+    assert!(of_geth.iter().all(|(name, uid)| of_both.get(name) == Some(uid)), "{of_geth:?} and then {of_both:?}");
+
+    site.delete(&paths::of(&node));
+    site.wait_gone(&paths::of(&node));
+    let left = || match claims_in(site, NAMESPACE) {
+        claims if claims == of_geth => Ok(()),
+        claims => Err(format!("{claims:?}\n{}", site.log_tail())),
+    };
+    until("only the claims of the client that it had before to be left", MINUTE, left);
+    println!("N17: {} claims went with their node, those of its former client stayed", of_both.len() - of_geth.len());
 }

@@ -6,11 +6,14 @@
 
 mod aged;
 mod chain;
+mod conditions;
 mod failover;
 mod faults;
 mod limits;
 mod measured;
 mod pace;
 mod page;
+mod pair;
+mod rivals;
 mod scale;
 mod world;

@@ -129,10 +129,12 @@ fn runs(site: &Site, hosts: &Hosts, object: &Value, recording: &str) -> Double {
                 ("batcherInfo/lastBatchSubmitted/timestamp", json!(rfc3339(Some(last)))),
                 ("batcherInfo/pendingBatches", json!(pending as u64)),
             ];
-            (
-                fields,
-                vec![("L1Connected", "True", "ConnectionEstablished"), ("L2Connected", "True", "SequencerReachable")],
-            )
+            let told = [
+                ("L1Connected", "True", "ConnectionEstablished"),
+                ("L2Connected", "True", "SequencerReachable"),
+                ("WithinSequencingWindow", "True", "PostedInTime"),
+            ];
+            (fields, told.into())
         }
         "op-proposer" => {
             let block = recorded.metric("op_proposer_default_proposed_sequence_number");
