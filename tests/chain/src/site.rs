@@ -16,7 +16,7 @@ use op_programs::OpPrograms;
 use serde_json::{Value, json};
 
 use crate::{
-    Layer, VOICE,
+    L1_CHAIN_ID, Layer, VOICE,
     genesis::{self, GenesisBlock, L1Block},
     operator,
 };

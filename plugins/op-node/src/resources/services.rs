@@ -13,6 +13,8 @@ use crate::labels;
 use crate::settle::Node;
 use crate::spec::ServiceType;
 
+use super::selector;
+
 /// Ports of the main Service where the spec names none.
 const USUAL: [&str; 5] = ["geth-http", "geth-ws", "geth-p2p", "node-rpc", "node-p2p"];
 
@@ -37,11 +39,11 @@ pub fn render<S>(node: &Node<'_>, answer: &mut Answer<S>) {
     // A Service without ports is refused by the API server.
     if !ports.is_empty() {
         let mut main = service(&node.app, ports);
-        if labels::selects_synced(node)
-            && let Some(selector) = main.spec.as_mut().and_then(|spec| spec.selector.as_mut())
-        {
-            selector.insert(labels::SYNCED.into(), true.to_string());
+        let mut pods = selector(node);
+        if labels::selects_synced(node) {
+            pods.insert(labels::SYNCED.into(), true.to_string());
         }
+        main.spec.get_or_insert_default().selector = Some(pods);
         answer.child(&exposed(main, spec.kind, &spec.annotations));
     }
     answer.child(&headless_service(&node.app, all.iter().map(|listener| port(listener.name, listener.port)).collect()));
@@ -62,8 +64,9 @@ fn p2p_services(node: &Node<'_>, ports: &[ServicePort]) -> Vec<Service> {
         let mut service = headless_service(&node.app, ports.to_vec());
         service.metadata = node.app.metadata_with(name);
         if let Some(spec) = &mut service.spec {
-            // Peers dial a node that is not ready, too, and an address that stays.
+            // Peers dial a node that is not ready, too, and an address that stays. They know who should be there.
             spec.cluster_ip = None;
+            spec.selector = Some(selector(node));
             let selector = spec.selector.get_or_insert_default();
             selector.extend(pod.map(|pod| (POD_NAME.to_string(), pod.to_string())));
         }
@@ -77,7 +80,7 @@ fn p2p_services(node: &Node<'_>, ports: &[ServicePort]) -> Vec<Service> {
     }
     let of_pod = |ordinal| {
         let name = if ordinal == 0 { P2P.into() } else { format!("{P2P}-{ordinal}") };
-        one(&name, Some(&pod_name(node.app.instance(), ordinal)))
+        one(&name, Some(&pod_name(&node.place.workload, ordinal)))
     };
     (0..pods).map(of_pod).collect()
 }
