@@ -8,17 +8,16 @@ use chart::Helm;
 use serde_json::{Value, json};
 use suite::plugins::{self, Packed};
 
-use crate::figure;
+use crate::{faults::pods_of, figure};
 
 const SOON: &str = "--timeout=300s";
-const OPERATOR: &str = "--namespace=opstack-system";
 const HELLO: &str = include_str!("../../../../examples/hello-plugin/hello.yaml");
 
 /// Does something with plugins, and holds the operator's Pods against what they were before.
 pub fn without_a_restart(site: &Site, work: impl FnOnce() -> Result<()>) -> Result<()> {
-    let before = pods_of_the_operator(site)?;
+    let before = pods_of(site, operator::NAMESPACE)?;
     work()?;
-    let after = pods_of_the_operator(site)?;
+    let after = pods_of(site, operator::NAMESPACE)?;
     ensure!(before == after, "the operator's Pods were {before:?} and are {after:?}");
     figure('D', &format!("the operator's {} Pods are the same, and none was restarted", after.len()));
     Ok(())
@@ -73,8 +72,9 @@ pub fn a_new_kind_serves(site: &Site) -> Result<()> {
             served.as_secs_f64()
         ),
     );
-    site.kubectl().run_with_input(["delete", "--filename=-"], HELLO).map(drop)?;
-    Ok(())
+    site.kubectl().run_with_input(["delete", "--filename=-"], HELLO)?;
+    // The chart's own values, which come again later, have no rights for it.
+    site.kubectl().run(["delete", "plugin/hello", SOON]).map(drop)
 }
 
 /// The rules for the operator that `opstack rbac` prints for the plugins of a directory.
@@ -89,15 +89,4 @@ fn rights(directory: &Path) -> Result<Value> {
         }
     }
     bail!("opstack rbac tells no rights for the cluster")
-}
-
-/// The operator's Pods, and how often their containers were started.
-fn pods_of_the_operator(site: &Site) -> Result<Vec<String>> {
-    const PATH: &str =
-        r#"--output=jsonpath={range .items[*]}{.metadata.uid} {.status.containerStatuses[*].restartCount}{"\n"}{end}"#;
-    let pods = site.kubectl().run([OPERATOR, "get", "pods", PATH])?;
-    let mut pods: Vec<String> = pods.lines().map(Into::into).collect();
-    pods.sort();
-    ensure!(!pods.is_empty(), "there is no operator");
-    Ok(pods)
 }
