@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    process::{Child, Stdio},
+    process::{Child, ChildStdout, Stdio},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -40,6 +40,8 @@ pub fn shows_the_chain(site: &Site) -> Result<()> {
 /// A way to a port on the loopback of the operator's Pod.
 struct Forward {
     kubectl: Child,
+    /// It tells of each connection, and ends when nobody can hear that.
+    _told: BufReader<ChildStdout>,
     url: String,
 }
 
@@ -49,13 +51,13 @@ impl Forward {
         let namespace = format!("--namespace={}", operator::NAMESPACE);
         let mut command = site.kubectl().command([&namespace, "port-forward", "deployment/opstack", &port]);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut forward = Self { kubectl: control_plane::spawn(command)?, url: String::new() };
+        let mut kubectl = control_plane::spawn(command)?;
+        let mut told = BufReader::new(kubectl.stdout.take().context("a pipe")?);
         let mut line = String::new();
-        BufReader::new(forward.kubectl.stdout.take().context("a pipe")?).read_line(&mut line)?;
+        told.read_line(&mut line)?;
         // Forwarding from 127.0.0.1:37421 -> 8081
         let address = line.split_whitespace().nth(2).with_context(|| format!("kubectl says {line:?}"))?;
-        forward.url = format!("http://{address}/");
-        Ok(forward)
+        Ok(Self { kubectl, _told: told, url: format!("http://{address}/") })
     }
 }
 
