@@ -126,7 +126,7 @@ fn bootnodes(node: &Node<'_>, discovers: bool) -> Option<String> {
 
 fn service(node: &Node<'_>) -> Vec<String> {
     let mut args = vec![
-        format!("--rpc.addr={}", node.rpc_host()),
+        format!("--rpc.addr={}", node.spec().rpc_host()),
         format!("--rpc.port={}", node.spec().op_node.rpc.port),
         format!("--rpc.enable-admin={}", node.serves_admin()),
         format!("--log.level={}", node.logging.level.as_str()),

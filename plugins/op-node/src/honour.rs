@@ -5,6 +5,7 @@ use opstack_sdk::opstack::rpc::is_loopback;
 
 use crate::checks::overridden_sync_mode;
 use crate::settle::{Node, settings_path};
+use crate::side_by_side::unfit;
 use crate::spec::{OpNodeSpec, Sequencer, Strategy};
 
 /// Notes the settings that the programs can't serve.
@@ -49,11 +50,10 @@ pub fn note(node: &mut Node<'_>) {
             ),
         );
     }
-    if spec.execution_client.strategy == Strategy::SideBySide {
-        honoured.refuse(
-            "spec.executionClient.strategy",
-            "SideBySide is not served yet; a change of the client happens InPlace",
-        );
+    if spec.execution_client.strategy == Strategy::SideBySide
+        && let Some(why) = unfit(spec)
+    {
+        honoured.refuse("spec.executionClient.strategy", format!("{why}; a change of the client happens InPlace"));
     }
     if spec.is_sequencer() {
         for (path, given) in [

@@ -20,36 +20,42 @@ const JWT_FILE: &str = "jwt";
 const P2P_FILE: &str = "private-key";
 const EXECUTION_FILE: &str = "execution-key";
 
-/// Name of a pod of the node.
-pub fn pod_name(node: &str, ordinal: i32) -> String {
-    format!("{node}-{ordinal}")
+/// Name of a pod of a workload.
+pub fn pod_name(workload: &str, ordinal: i32) -> String {
+    format!("{workload}-{ordinal}")
+}
+
+/// Whether a pod of this name is a workload's.
+pub fn is_pod_of(workload: &str, pod: &str) -> bool {
+    let ordinal = pod.strip_prefix(workload).and_then(|rest| rest.strip_prefix('-'));
+    ordinal.is_some_and(|ordinal| ordinal.parse::<u32>().is_ok())
 }
 
 /// Where the key of op-node's identity is. Nothing where each pod derives its own.
-pub fn p2p_key(spec: &OpNodeSpec, node: &str, ordinal: i32) -> Option<SecretKeyRef> {
+pub fn p2p_key(spec: &OpNodeSpec, workload: &str, ordinal: i32) -> Option<SecretKeyRef> {
     let key = &spec.op_node.p2p.private_key;
     if let Some(secret) = &key.secret_ref {
         return Some(secret.clone());
     }
-    key.derive.is_none().then(|| generated_key(node, P2P_FILE, ordinal))
+    key.derive.is_none().then(|| generated_key(workload, P2P_FILE, ordinal))
 }
 
 /// Where the key of the execution client's identity is.
-pub fn execution_key(node: &str, ordinal: i32) -> SecretKeyRef {
-    generated_key(node, EXECUTION_FILE, ordinal)
+pub fn execution_key(workload: &str, ordinal: i32) -> SecretKeyRef {
+    generated_key(workload, EXECUTION_FILE, ordinal)
 }
 
 /// The first pod's key is where it was documented to be. Those of further pods are in a Secret of their own, under the
 /// pods' names: so the pod template stays what it is when the number of pods changes.
-fn generated_key(node: &str, file: &str, ordinal: i32) -> SecretKeyRef {
+fn generated_key(workload: &str, file: &str, ordinal: i32) -> SecretKeyRef {
     if ordinal == 0 {
-        return SecretKeyRef { name: format!("{node}-p2p"), key: file.into() };
+        return SecretKeyRef { name: format!("{workload}-p2p"), key: file.into() };
     }
-    SecretKeyRef { name: others(node, file), key: pod_name(node, ordinal) }
+    SecretKeyRef { name: others(workload, file), key: pod_name(workload, ordinal) }
 }
 
-fn others(node: &str, file: &str) -> String {
-    format!("{node}-other-{file}s")
+fn others(workload: &str, file: &str) -> String {
+    format!("{workload}-other-{file}s")
 }
 
 /// Identity of one pod.
@@ -61,9 +67,11 @@ pub struct Identity {
     pub consensus: Option<PeerId>,
 }
 
-/// All secrets of a node.
+/// All secrets of a node's workload.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
+    /// Name of the workload, whose pods have identities of their own.
+    workload: String,
     /// Volumes of the pod.
     pub volumes: Vec<Volume>,
     /// Containers that make a secret when the pod starts.
@@ -103,12 +111,12 @@ impl KeyFile {
 }
 
 impl Keys {
-    /// Finds or names all secrets of a node.
+    /// Finds or names all secrets of a node's workload.
     ///
     /// # Errors
     /// `waiting` when one that the user names is missing, `invalid` when it is not what it should be.
-    pub fn find(cx: &Context<'_>, app: &App, spec: &OpNodeSpec) -> Result<Self, Failure> {
-        let mut keys = Self::default();
+    pub fn find(cx: &Context<'_>, app: &App, workload: &str, spec: &OpNodeSpec) -> Result<Self, Failure> {
+        let mut keys = Self { workload: workload.into(), ..Self::default() };
         keys.find_jwt(cx, app, spec)?;
         keys.find_execution(cx, app, spec);
         if spec.op_node.p2p.enabled {
@@ -179,11 +187,9 @@ impl Keys {
         if let Some(derive) = &key.derive {
             return self.derive(cx, app, derive);
         }
-        self.identify(
-            cx,
-            app,
-            (0..spec.pods()).map(|ordinal| (ordinal, generated_key(app.instance(), P2P_FILE, ordinal))),
-        );
+        let key = |ordinal| (ordinal, generated_key(&self.workload, P2P_FILE, ordinal));
+        let keys: Vec<_> = (0..spec.pods()).map(key).collect();
+        self.identify(cx, app, keys);
         self.p2p = Some(self.generated_file(cx, app, spec, P2P_FILE, VOLUME));
         Ok(())
     }
@@ -217,13 +223,14 @@ impl Keys {
 
     /// A volume in which each pod finds its own key, by its name.
     fn generated_file(&mut self, cx: &Context<'_>, app: &App, spec: &OpNodeSpec, file: &str, volume: &str) -> KeyFile {
-        let node = app.instance();
         for ordinal in 0..spec.pods().max(1) {
+            let key = generated_key(&self.workload, file, ordinal);
             // A change of the first key restarts the pods; were the others in the hash, every change of their number did.
-            self.generate(cx, app, &generated_key(node, file, ordinal), Recipe::Secp256k1, ordinal == 0);
+            self.generate(cx, app, &key, Recipe::Secp256k1, ordinal == 0);
         }
-        let first = generated_key(node, file, 0);
-        let source = secrets_volume(volume, &first.name, (&first.key, &pod_name(node, 0)), &others(node, file));
+        let workload = &self.workload;
+        let first = generated_key(workload, file, 0);
+        let source = secrets_volume(volume, &first.name, (&first.key, &pod_name(workload, 0)), &others(workload, file));
         self.volumes.push(source);
         KeyFile::new(volume, &format!("/etc/opstack/{volume}"), "$(POD_NAME)")
     }
@@ -250,7 +257,7 @@ impl Keys {
     fn identify(&mut self, cx: &Context<'_>, app: &App, keys: impl IntoIterator<Item = (i32, SecretKeyRef)>) {
         for (ordinal, key) in keys {
             let consensus = identity(cx, app.namespace(), &key).unwrap_or_default();
-            self.identities.push(Identity { pod: pod_name(app.instance(), ordinal), consensus });
+            self.identities.push(Identity { pod: pod_name(&self.workload, ordinal), consensus });
         }
     }
 

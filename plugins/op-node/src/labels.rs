@@ -15,8 +15,9 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 use crate::keys::pod_name;
-use crate::probes::{CONSENSUS, Findings};
+use crate::probes::{CONSENSUS, Findings, is_probe};
 use crate::settle::Node;
+use crate::stage::Synced;
 
 /// `"true"` while the pod is at the chain's head.
 pub const SYNCED: &str = "optimism.io/synced";
@@ -46,28 +47,41 @@ struct Live {
 
 /// Patches the labels of the pods that there are.
 pub fn patch<S>(node: &Node<'_>, found: &[Findings], answer: &mut Answer<S>) {
-    let metadata = &node.me.metadata;
-    for ordinal in 0..node.spec().pods() {
-        let name = pod_name(&metadata.name, ordinal);
-        // One that does not parse is not a pod.
-        let Ok(Some(live)) = node.cx.find::<Live>(&kind_of::<Pod>(), &metadata.namespace, &name) else { continue };
-        let ours = node.app.selector().iter().all(|(key, value)| live.metadata.labels.get(key) == Some(value));
-        if !ours || live.metadata.deletion_timestamp.is_some() {
-            continue;
-        }
+    for live in live_pods(node) {
         let labels = labels(node, &live, found);
         // What a pod begins with needs no write.
         if labels.iter().all(|(key, value)| value == "false" && live.metadata.labels.get(key) == Some(value)) {
             continue;
         }
         let metadata = ObjectMeta {
-            name: Some(name),
-            namespace: Some(metadata.namespace.clone()),
+            name: Some(live.metadata.name),
+            namespace: Some(node.me.metadata.namespace.clone()),
             labels: Some(labels),
             ..Default::default()
         };
         answer.child_with(Policy::Patch, &Pod { metadata, ..Default::default() });
     }
+}
+
+/// How many of the workload's pods are labelled as synced, and stay so.
+pub fn synced(node: &Node<'_>, found: &[Findings]) -> Synced {
+    let is_true = |labels: &BTreeMap<String, String>| labels.get(SYNCED).is_some_and(|value| value == "true");
+    let stays = |live: &Live| is_true(&live.metadata.labels) && is_true(&labels(node, live, found));
+    let pods: Vec<_> = live_pods(node).filter(stays).collect();
+    let wanted = usize::try_from(node.spec().pods()).unwrap_or_default();
+    Synced { some: !pods.is_empty(), all: wanted > 0 && pods.iter().filter(|live| asked(node, live)).count() == wanted }
+}
+
+/// The workload's pods, but for those on their way out.
+fn live_pods(node: &Node<'_>) -> impl Iterator<Item = Live> {
+    let pod = move |ordinal| {
+        let name = pod_name(&node.place.workload, ordinal);
+        // One that does not parse is not a pod.
+        let live: Live = node.cx.find(&kind_of::<Pod>(), &node.me.metadata.namespace, &name).ok().flatten()?;
+        let ours = node.app.selector().iter().all(|(key, value)| live.metadata.labels.get(key) == Some(value));
+        (ours && live.metadata.deletion_timestamp.is_none()).then_some(live)
+    };
+    (0..node.spec().pods()).filter_map(pod)
 }
 
 fn labels(node: &Node<'_>, live: &Live, found: &[Findings]) -> BTreeMap<String, String> {
@@ -87,8 +101,9 @@ fn labels(node: &Node<'_>, live: &Live, found: &[Findings]) -> BTreeMap<String, 
 fn asked(node: &Node<'_>, live: &Live) -> bool {
     let born = live.metadata.creation_timestamp.as_deref().unwrap_or_default();
     let mut observations = node.cx.observations.iter().filter(|observation| observation.pod == live.metadata.name);
-    observations
-        .any(|observation| observation.probe == CONSENSUS && rfc3339(observation.measured_at / 1000).as_str() > born)
+    observations.any(|observation| {
+        is_probe(CONSENSUS, &observation.probe) && rfc3339(observation.measured_at / 1000).as_str() > born
+    })
 }
 
 fn is_synced(node: &Node<'_>, found: &Findings) -> bool {

@@ -1,7 +1,8 @@
 //! The plugin of the kind `OpNode`: op-node and an execution client in one pod, as a StatefulSet with its Services.
 //!
-//! The flow: [`settle`] looks up and decides everything, [`resources`] renders, [`probes`] and [`status`] say how the
-//! node is doing. The execution client's part of the pod comes from the client's own plugin.
+//! The flow: [`workloads`] remembers which client runs where, [`settle`] looks up and decides everything for each that does,
+//! [`resources`] renders, [`probes`] and [`status`] say how the node is doing. The execution client's part of the pod comes from
+//! the client's own plugin. While one client takes the place of another, there are two workloads: [`stage`], [`side_by_side`].
 
 pub mod args;
 pub mod chain;
@@ -15,9 +16,12 @@ pub mod probes;
 pub mod resources;
 pub mod settle;
 pub mod siblings;
+pub mod side_by_side;
 pub mod spec;
+pub mod stage;
 pub mod status;
 pub mod wiring;
+pub mod workloads;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount};
@@ -27,14 +31,17 @@ use opstack_sdk::answer::{Answer, Condition, Event, Failure};
 use opstack_sdk::cluster::kind_of;
 use opstack_sdk::manifest::Column;
 use opstack_sdk::opstack::credentials;
+use opstack_sdk::opstack::network::Network;
 use opstack_sdk::opstack::status::{ERROR, PENDING, PRIVATE_KEY_LOADED, READY};
 use opstack_sdk::opstack::{NETWORK, NODE, signing};
 use opstack_sdk::{Context, Manifest, Object, Workload};
 
 use crate::settle::Node;
+use crate::side_by_side::Nodes;
 use crate::spec::OpNodeSpec;
 use crate::status::OpNodeStatus;
 use crate::wiring::SequencerMode;
+use crate::workloads::{Workloads, WorkloadsStatus};
 
 /// The kind `OpNode`.
 pub struct OpNode;
@@ -110,25 +117,34 @@ impl Workload for OpNode {
     }
 
     fn reconcile(cx: &Context<'_>, object: &Object<OpNodeSpec>) -> Result<Answer<OpNodeStatus>, Failure> {
-        let node = Node::settle(cx, object)?;
+        let network = Network::find(cx, &object.metadata.namespace, &object.spec.optimism_network_ref)?;
+        let workloads = Workloads::intend(cx, object, &network)?;
+        let former = workloads.former(object);
         let found = probes::findings(cx);
-        let status = status::status(&node, &found);
-        let mut answer = if node.keys.missing.is_empty() {
+        let nodes = Nodes::settle(cx, object, former.as_ref(), network, workloads, &found)?;
+        let missing: Vec<_> = nodes.all().flat_map(|node| node.keys.missing.iter().cloned()).collect();
+        let status = status::status(&nodes, &found);
+        let mut answer = if missing.is_empty() {
             let mut answer = Answer::new(status);
-            resources::render(&node, &mut answer)?;
-            labels::patch(&node, &found, &mut answer);
-            answer.probes = probes::probes(&node);
-            answer.requeue_after_ms = labels::look_again(&found);
+            resources::render(&nodes, &mut answer)?;
+            for node in nodes.all() {
+                labels::patch(node, &found, &mut answer);
+                answer.probes.extend(probes::probes(node));
+            }
+            answer.requeue_after_ms = labels::look_again(&found).into_iter().chain(nodes.look_again()).min();
             answer
         } else {
-            // Rendering now and again when they are there would restart the pods at once: their hash is in the pod.
-            Answer::keep(status, format!("generating {}", node.keys.missing.join(", ")))
+            // Rendering now and again when they are there would restart the pods at once: their hash is in the pod. What is not
+            // applied must not be remembered as if it were.
+            let workloads = WorkloadsStatus::read(&object.status);
+            Answer::keep(OpNodeStatus { workloads, ..status }, format!("generating {}", missing.join(", ")))
         };
-        answer.secrets.clone_from(&node.keys.generated);
-        answer.conditions = status::conditions(&node, &found);
-        answer.conditions.extend(compat::condition(&node));
-        answer.conditions.extend(sequencing(&node, &mut answer.events));
-        answer.events.extend(node.events.iter().cloned());
+        answer.secrets = nodes.secrets();
+        answer.conditions = status::conditions(&nodes, &found);
+        answer.conditions.extend(compat::condition(&nodes.serving));
+        answer.conditions.extend(sequencing(&nodes.serving, &mut answer.events));
+        nodes.tell(&found, &mut answer.conditions, &mut answer.events);
+        answer.events.extend(nodes.wanted().events.iter().cloned());
         answer.events.extend(credentials::warning(object.spec.plain_urls()));
         Ok(answer)
     }

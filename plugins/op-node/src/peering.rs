@@ -49,13 +49,14 @@ pub struct Peering {
 }
 
 impl Peering {
-    /// The peers of a replica; `sequencer` tells of other nodes'.
-    pub fn of_replica(cx: &Context<'_>, me: &Sibling, sequencer: Option<&Sibling>) -> Self {
+    /// The peers of a replica with these workloads; `sequencer` tells of other nodes'.
+    pub fn of_replica(cx: &Context<'_>, me: &Sibling, workloads: &[String], sequencer: Option<&Sibling>) -> Self {
         let mut peering = Self::default();
         // Pods have one template, so each finds itself among them; the programs pass over that.
-        for ordinal in 0..me.spec.pods().max(1) {
-            peering.consensus.extend(siblings::multiaddr(cx, me, ordinal).unwrap_or_default());
-            peering.execution.extend(siblings::pod_enode(cx, me, ordinal).unwrap_or_default());
+        for (workload, ordinal) in workloads.iter().flat_map(|name| (0..me.spec.pods().max(1)).map(move |n| (name, n)))
+        {
+            peering.consensus.extend(siblings::multiaddr(cx, me, workload, ordinal).unwrap_or_default());
+            peering.execution.extend(siblings::pod_enode(cx, me, workload, ordinal).unwrap_or_default());
         }
         let told = sequencer.map(|sequencer| sequencer.status["replicas"].clone()).unwrap_or_default();
         let others: Vec<Replica> = serde_json::from_value(told).unwrap_or_default();
@@ -112,8 +113,8 @@ pub fn replicas(cx: &Context<'_>, network: &Network) -> Vec<Replica> {
         .map(|node| Replica {
             node: name_of(&node.metadata),
             // One that has no key yet is told when it has.
-            consensus: siblings::multiaddr(cx, &node, 0).unwrap_or_default(),
-            execution: siblings::pod_enode(cx, &node, 0).unwrap_or_default(),
+            consensus: siblings::multiaddr(cx, &node, siblings::workload(&node), 0).unwrap_or_default(),
+            execution: siblings::pod_enode(cx, &node, siblings::workload(&node), 0).unwrap_or_default(),
         })
         .collect()
 }

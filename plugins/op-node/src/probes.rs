@@ -33,6 +33,9 @@ pub const METHODS: [&str; 6] = [
 /// The questions, to each pod.
 pub fn probes(node: &Node<'_>) -> Vec<Probe> {
     let target = |port| Target::Pods(PodsTarget { workload: workload_ref(node), port, path: "/".into() });
+    // A second workload is asked the same, under ids of its own.
+    let further = node.place.workload.strip_prefix(&node.me.metadata.name).unwrap_or_default();
+    let id = |probe: &str| format!("{probe}{further}");
     let mut probes = vec![];
     if node.rpc_reachable() {
         let mut calls = vec![("optimism_syncStatus", "[]"), ("opp2p_peerStats", "[]"), ("opp2p_self", "[]")];
@@ -48,7 +51,7 @@ pub fn probes(node: &Node<'_>) -> Vec<Probe> {
             calls.push(("admin_sequencerActive", "[]"));
             wake_on.push("/3/result");
         }
-        probes.push(rpc_probe(CONSENSUS, target(node.spec().op_node.rpc.port.to_port()), &calls, &wake_on));
+        probes.push(rpc_probe(&id(CONSENSUS), target(node.spec().op_node.rpc.port.to_port()), &calls, &wake_on));
     }
     if let Some(port) = execution_port(node) {
         let calls = [
@@ -58,9 +61,14 @@ pub fn probes(node: &Node<'_>) -> Vec<Probe> {
         ];
         // Each new block wakes the node by op-node's answer already.
         let wake_on = ["/0/result", "/2/result/hash"];
-        probes.push(rpc_probe(EXECUTION, target(port), &calls, &wake_on));
+        probes.push(rpc_probe(&id(EXECUTION), target(port), &calls, &wake_on));
     }
     probes
+}
+
+/// Whether a probe's id is one of these: `execution`, or `execution-geth` of the workload `<node>-geth`.
+pub fn is_probe(base: &str, id: &str) -> bool {
+    id.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 fn execution_port(node: &Node<'_>) -> Option<u16> {
@@ -167,7 +175,7 @@ impl Findings {
         };
         self.measured_at = self.measured_at.max(observation.measured_at);
         match observation.probe.as_str() {
-            CONSENSUS => {
+            id if is_probe(CONSENSUS, id) => {
                 let status = result(&answer, 0).ok();
                 self.head = status.and_then(|status| head(&status["unsafe_l2"]));
                 self.safe = status.and_then(|status| status["safe_l2"]["number"].as_u64());
@@ -177,7 +185,7 @@ impl Findings {
                 self.peer_id = id;
                 self.active = result(&answer, 3).ok().and_then(Value::as_bool);
             }
-            EXECUTION => {
+            id if is_probe(EXECUTION, id) => {
                 let latest = result(&answer, 1).ok().and_then(|block| quantity(&block["number"]));
                 self.syncing = result(&answer, 0).ok().and_then(|syncing| progress(syncing, latest));
                 self.first_block = result(&answer, 2).ok().and_then(|block| Some(block["hash"].as_str()?.to_string()));

@@ -3,6 +3,7 @@
 use opstack_sdk::answer::{Answer, Failure, ObjectRef};
 use opstack_sdk::cluster::kind_of;
 use opstack_sdk::k8s_openapi::api::apps::v1::StatefulSet;
+use opstack_sdk::k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use opstack_sdk::kubernetes::{
     Hash, check_claims, config_map, disruption_budget, pod_template, service_account, stateful_set,
 };
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 use crate::settle::{FILES, Node, settings_path};
+use crate::side_by_side::Nodes;
 
 mod pod;
 mod policy;
@@ -22,30 +24,43 @@ pub use services::names as service_names;
 /// Annotation of the StatefulSet with the settings that can't change while data exists.
 const DATA_SETTINGS: &str = "optimism.io/data-settings";
 
+/// Label by which the host tells the pods of workloads apart: `statefulset.<name>`.
+const WORKLOAD: &str = "opstack.optimism.io/workload";
+
 /// The StatefulSet of a node.
 pub fn workload_ref(node: &Node<'_>) -> ObjectRef {
-    let metadata = &node.me.metadata;
     ObjectRef {
         kind: kind_of::<StatefulSet>(),
-        namespace: Some(metadata.namespace.clone()),
-        name: metadata.name.clone(),
+        namespace: Some(node.me.metadata.namespace.clone()),
+        name: node.place.workload.clone(),
     }
+}
+
+/// Selects the pods of one workload, where the node has had several; else all pods of the node.
+fn selector(node: &Node<'_>) -> BTreeMap<String, String> {
+    let mut selector = node.app.selector();
+    if node.place.apart {
+        selector.insert(WORKLOAD.into(), format!("statefulset.{}", node.place.workload));
+    }
+    selector
 }
 
 /// Adds all children to the answer.
 ///
 /// # Errors
 /// `invalid` when the pod template of the spec does not merge, or a setting changed that can't.
-pub fn render<S>(node: &Node<'_>, answer: &mut Answer<S>) -> Result<(), Failure> {
-    let app = &node.app;
-    let workload = workload(node)?;
+pub fn render<S>(nodes: &Nodes<'_>, answer: &mut Answer<S>) -> Result<(), Failure> {
+    let (node, app) = (&nodes.serving, &nodes.serving.app);
+    let workloads: Vec<_> = nodes.all().map(workload).collect::<Result<_, _>>()?;
     answer.child(&service_account(app));
     for copy in &node.chain.copies {
         answer.child(copy);
     }
-    if !node.fragment.files.is_empty() {
+    for node in nodes.all().filter(|node| !node.fragment.files.is_empty()) {
         let files = node.fragment.files.iter().map(|(name, text)| (name.as_str(), text.clone()));
-        answer.child(&config_map(app, FILES.0, files));
+        let mut config = config_map(&node.app, FILES.0, files);
+        config.metadata.name = Some(node.named(FILES.0));
+        answer.child(&config);
     }
     if !node.wiring.peering.is_empty() {
         answer.child(&node.wiring.peering.config_map(app));
@@ -53,12 +68,25 @@ pub fn render<S>(node: &Node<'_>, answer: &mut Answer<S>) -> Result<(), Failure>
     services::render(node, answer);
     if node.spec().network_policy.enabled {
         answer.child(&policy::render(node));
+        if let Some(beside) = &nodes.beside {
+            answer.child(&policy::beside(beside));
+        }
     }
     if node.spec().pods() > 1 {
-        answer.child(&disruption_budget(app));
+        answer.child(&budget(node));
     }
-    answer.child(&workload);
+    for workload in &workloads {
+        answer.child(workload);
+    }
     Ok(())
+}
+
+/// The budget of the pods that serve: those that sync are in nobody's way.
+fn budget(node: &Node<'_>) -> PodDisruptionBudget {
+    let mut budget = disruption_budget(&node.app);
+    let spec = budget.spec.as_mut().and_then(|spec| spec.selector.as_mut());
+    spec.into_iter().for_each(|labels| labels.match_labels = Some(selector(node)));
+    budget
 }
 
 fn workload(node: &Node<'_>) -> Result<StatefulSet, Failure> {
@@ -76,6 +104,7 @@ fn workload(node: &Node<'_>) -> Result<StatefulSet, Failure> {
     let mut workload = stateful_set(&node.app, node.spec().pods(), template, claims);
     let settings = data_settings(node);
     check_data_settings(node, &settings)?;
+    workload.metadata.name = Some(node.place.workload.clone());
     workload.metadata.annotations = Some(BTreeMap::from([(DATA_SETTINGS.into(), settings)]));
     Ok(workload)
 }
@@ -98,8 +127,8 @@ struct LiveMetadata {
 }
 
 fn check_data_settings(node: &Node<'_>, wanted: &str) -> Result<(), Failure> {
-    let metadata = &node.me.metadata;
-    let live: Option<Live> = node.cx.find(&kind_of::<StatefulSet>(), &metadata.namespace, &metadata.name)?;
+    let namespace = &node.me.metadata.namespace;
+    let live: Option<Live> = node.cx.find(&kind_of::<StatefulSet>(), namespace, &node.place.workload)?;
     let Some(made) = live.and_then(|mut live| live.metadata.annotations.remove(DATA_SETTINGS)) else { return Ok(()) };
     let (Some((data, before)), Some((same, now))) = (made.split_once(' '), wanted.split_once(' ')) else {
         return Ok(());

@@ -17,9 +17,12 @@ use crate::chain::Chain;
 use crate::checks;
 use crate::compat;
 use crate::honour;
-use crate::keys::Keys;
+use crate::keys::{Keys, is_pod_of};
+use crate::probes::Findings;
 use crate::spec::{OpNodeSpec, SyncMode};
+use crate::stage::Workload;
 use crate::wiring::Wiring;
+use crate::workloads::Workloads;
 
 /// A node, settled.
 pub struct Node<'a> {
@@ -29,6 +32,8 @@ pub struct Node<'a> {
     pub me: &'a Object<OpNodeSpec>,
     /// Names and labels of the children.
     pub app: App,
+    /// The workload that runs it.
+    pub place: Place,
     /// Its network.
     pub network: Network,
     /// Whom it talks to.
@@ -65,6 +70,27 @@ pub struct Node<'a> {
     pub events: Vec<Event>,
 }
 
+/// One of a node's workloads, among all.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Name of the StatefulSet.
+    pub workload: String,
+    /// Name of its execution client.
+    pub client: String,
+    /// Names of all StatefulSets of the node.
+    pub all: Vec<String>,
+    /// Whether Services tell them apart.
+    pub apart: bool,
+}
+
+impl Place {
+    /// The place of one of the workloads.
+    pub fn of(workloads: &Workloads, one: &Workload) -> Self {
+        let (workload, client) = (one.name.clone(), one.client.clone());
+        Self { workload, client, all: workloads.all(), apart: workloads.are_apart() }
+    }
+}
+
 /// Where the client's configuration files are.
 pub const FILES: (&str, &str) = ("execution-config", "/etc/opstack/execution");
 
@@ -72,23 +98,27 @@ pub const FILES: (&str, &str) = ("execution-config", "/etc/opstack/execution");
 pub const SEQUENCER_URL: &str = "SEQUENCER_URL";
 
 impl<'a> Node<'a> {
-    /// Settles a node.
+    /// Settles a node with one of its workloads.
     ///
     /// # Errors
     /// `waiting` when something that it needs is missing, `invalid` when the spec contradicts itself.
-    pub fn settle(cx: &'a Context<'a>, me: &'a Object<OpNodeSpec>) -> Result<Self, Failure> {
+    pub fn settle(
+        cx: &'a Context<'a>,
+        me: &'a Object<OpNodeSpec>,
+        network: Network,
+        place: Place,
+    ) -> Result<Self, Failure> {
         let (spec, metadata) = (&me.spec, &me.metadata);
-        let network = Network::find(cx, &metadata.namespace, &spec.optimism_network_ref)?;
-        let client = client_name(spec, &network);
+        let client = place.client.clone();
         let app = app(me, &client);
         let mut honoured = Honoured::by("op-node and its execution client");
         checks::spec(me, &network)?;
         let settings = settings(spec, &mut honoured);
         let chain = Chain::find(cx, &app, &network)?;
         checks::chain(spec, &chain)?;
-        let wiring = Wiring::find(cx, me, &network, &mut honoured)?;
+        let wiring = Wiring::find(cx, me, &network, &place.all, &mut honoured)?;
         let urls = wiring.fingerprints(cx, &metadata.namespace)?;
-        let keys = Keys::find(cx, &app, spec)?;
+        let keys = Keys::find(cx, &app, &place.workload, spec)?;
         let signing = signing(cx, me)?;
         let signed_by = signing.iter().map(|signing| signing.fingerprint().to_string()).collect();
         let l1 = L1::find(cx, me, &network, &chain)?;
@@ -117,6 +147,7 @@ impl<'a> Node<'a> {
             cx,
             me,
             app,
+            place,
             network,
             wiring,
             keys,
@@ -145,15 +176,19 @@ impl<'a> Node<'a> {
         rpc.enabled && rpc.enable_admin.unwrap_or(self.spec().is_sequencer())
     }
 
-    /// op-node's RPC address: the loopback when the server is switched off.
-    pub fn rpc_host(&self) -> &'a str {
-        let rpc = &self.spec().op_node.rpc;
-        if rpc.enabled { &rpc.host } else { "127.0.0.1" }
-    }
-
     /// Whether other pods reach op-node's RPC.
     pub fn rpc_reachable(&self) -> bool {
-        !is_loopback(self.rpc_host())
+        !is_loopback(self.spec().rpc_host())
+    }
+
+    /// What was found out about the pods of this workload; the one with the highest block first.
+    pub fn findings<'f>(&self, found: &'f [Findings]) -> impl Iterator<Item = &'f Findings> {
+        found.iter().filter(move |found| is_pod_of(&self.place.workload, &found.pod))
+    }
+
+    /// `<workload>-<suffix>`, for what each workload has of its own.
+    pub fn named(&self, suffix: &str) -> String {
+        format!("{}-{suffix}", self.place.workload)
     }
 
     fn ask_client(&mut self) -> Result<(), Failure> {
@@ -218,13 +253,6 @@ impl<'a> Node<'a> {
             },
         })
     }
-}
-
-/// The client's own choice, the network's, `geth` for a spec written for it, else the default.
-fn client_name(spec: &OpNodeSpec, network: &Network) -> String {
-    let own = spec.execution_client.name.clone();
-    let shared = network.spec.execution_client.as_ref().map(|client| client.name.clone());
-    own.or(shared).unwrap_or_else(|| if spec.op_geth.is_some() { "geth" } else { "reth" }.into())
 }
 
 /// Field of the spec from which the client's settings come.

@@ -4,6 +4,7 @@
 //! than it. So a node that is added or taken away never restarts the sequencer, and never one that was there before.
 
 use opstack_sdk::answer::Failure;
+use opstack_sdk::object::Metadata;
 use opstack_sdk::opstack::NODE;
 use opstack_sdk::opstack::network::Network;
 use opstack_sdk::opstack::peers::PeerId;
@@ -12,6 +13,7 @@ use opstack_sdk::{Context, Object};
 
 use crate::keys::{execution_key, p2p_key, pod_name};
 use crate::spec::{OpNodeSpec, Protocol};
+use crate::workloads;
 
 /// A node, as others see it.
 pub type Sibling = Object<OpNodeSpec>;
@@ -108,9 +110,15 @@ fn url(cx: &Context<'_>, node: &Sibling, target: Option<u16>) -> Option<String> 
     Some(format!("http://{}.{}.svc.{}:{port}", metadata.name, metadata.namespace, cx.facts.cluster_domain))
 }
 
+/// The workload of a node to whose pods its Services lead.
+pub fn workload(node: &Sibling) -> &str {
+    workloads::serving(&node.status).unwrap_or(&node.metadata.name)
+}
+
 /// Name of a pod of a node in DNS, whether it is ready or not.
-pub fn pod_host(cx: &Context<'_>, namespace: &str, name: &str, ordinal: i32) -> String {
-    format!("{}.{name}-headless.{namespace}.svc.{}", pod_name(name, ordinal), cx.facts.cluster_domain)
+pub fn pod_host(cx: &Context<'_>, node: &Sibling, workload: &str, ordinal: i32) -> String {
+    let Metadata { name, namespace, .. } = &node.metadata;
+    format!("{}.{name}-headless.{namespace}.svc.{}", pod_name(workload, ordinal), cx.facts.cluster_domain)
 }
 
 /// Peer id of a pod of a node, on op-node's network: that of its key, or, where the pod derives its own, the one that it
@@ -118,11 +126,10 @@ pub fn pod_host(cx: &Context<'_>, namespace: &str, name: &str, ordinal: i32) -> 
 ///
 /// # Errors
 /// `waiting` when the Secret with the key is missing.
-pub fn peer_id(cx: &Context<'_>, node: &Sibling, ordinal: i32) -> Result<Option<PeerId>, Failure> {
-    let key = p2p_key(&node.spec, &node.metadata.name, ordinal);
-    match key {
+pub fn peer_id(cx: &Context<'_>, node: &Sibling, workload: &str, ordinal: i32) -> Result<Option<PeerId>, Failure> {
+    match p2p_key(&node.spec, workload, ordinal) {
         Some(key) => identity(cx, &node.metadata.namespace, &key),
-        None => Ok(told_peer_id(node, &pod_name(&node.metadata.name, ordinal))),
+        None => Ok(told_peer_id(node, &pod_name(workload, ordinal))),
     }
 }
 
@@ -142,28 +149,27 @@ pub fn identity(cx: &Context<'_>, namespace: &str, key: &SecretKeyRef) -> Result
     Ok(facts.peer_id.and_then(|id| PeerId::parse(&id).ok()))
 }
 
-/// Where op-node finds the first pod of a node. Nothing when the node has no p2p, or its identity is not known.
+/// Where op-node finds a pod of a node. Nothing when the node has no p2p, or its identity is not known.
 ///
 /// # Errors
 /// `waiting` when the Secret with the key is missing.
-pub fn multiaddr(cx: &Context<'_>, node: &Sibling, ordinal: i32) -> Result<Option<String>, Failure> {
+pub fn multiaddr(cx: &Context<'_>, node: &Sibling, workload: &str, ordinal: i32) -> Result<Option<String>, Failure> {
     let p2p = &node.spec.op_node.p2p;
     // A node that is stopped keeps its address, lest others restart for it.
     if !p2p.enabled || node.spec.pods().max(1) <= ordinal {
         return Ok(None);
     }
-    let host = pod_host(cx, &node.metadata.namespace, &node.metadata.name, ordinal);
-    Ok(peer_id(cx, node, ordinal)?.map(|id| id.multiaddr(&host, p2p.listen_port.to_port())))
+    let host = pod_host(cx, node, workload, ordinal);
+    Ok(peer_id(cx, node, workload, ordinal)?.map(|id| id.multiaddr(&host, p2p.listen_port.to_port())))
 }
 
 /// Where an execution client finds that of one pod, by the pod's name in DNS: for clients that ask for it anew.
 ///
 /// # Errors
 /// `waiting` when the Secret with the key is missing.
-pub fn pod_enode(cx: &Context<'_>, node: &Sibling, ordinal: i32) -> Result<Option<String>, Failure> {
-    let metadata = &node.metadata;
-    let id = identity(cx, &metadata.namespace, &execution_key(&metadata.name, ordinal))?;
-    let host = pod_host(cx, &metadata.namespace, &metadata.name, ordinal);
+pub fn pod_enode(cx: &Context<'_>, node: &Sibling, workload: &str, ordinal: i32) -> Result<Option<String>, Failure> {
+    let id = identity(cx, &node.metadata.namespace, &execution_key(workload, ordinal))?;
+    let host = pod_host(cx, node, workload, ordinal);
     Ok(id.and_then(|id| id.enode(&host, execution_port(node))))
 }
 
@@ -183,6 +189,6 @@ pub fn enode(cx: &Context<'_>, node: &Sibling) -> Result<Option<String>, Failure
     }
     let metadata = &node.metadata;
     let host = format!("{}-p2p.{}.svc.{}", metadata.name, metadata.namespace, cx.facts.cluster_domain);
-    let id = identity(cx, &metadata.namespace, &execution_key(&metadata.name, 0))?;
+    let id = identity(cx, &metadata.namespace, &execution_key(workload(node), 0))?;
     Ok(id.and_then(|id| id.enode(&host, execution_port(node))))
 }

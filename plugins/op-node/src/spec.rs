@@ -137,13 +137,14 @@ pub struct ExecutionClient {
 }
 
 /// How a node changes to another client. Data directories are not portable: the new client begins with an empty volume,
-/// and the old one's stays.
+/// and the old one's stays and is found again on the way back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Strategy {
-    /// The node's pod is made anew with the other client, and syncs.
+    /// The node's pods are made anew with the other client, and sync.
     #[default]
     InPlace,
-    /// A second pod syncs, and takes over once it has.
+    /// As many further pods as the node has sync beside those of the old client, which serve till then and go when the Services
+    /// lead to the new ones. For replicas whose op-node can be asked and whose pods have keys of their own for p2p.
     SideBySide,
 }
 
@@ -166,6 +167,12 @@ impl OpNodeSpec {
     /// Whether op-node runs with its sequencer.
     pub fn sequences(&self) -> bool {
         self.is_sequencer() && self.op_node.sequencer.enabled.unwrap_or(true)
+    }
+
+    /// op-node's RPC address: the loopback when the server is switched off.
+    pub fn rpc_host(&self) -> &str {
+        let rpc = &self.op_node.rpc;
+        if rpc.enabled { &rpc.host } else { "127.0.0.1" }
     }
 
     /// The URLs that stand in plain sight, by their fields.

@@ -12,7 +12,9 @@ use crate::probes::Findings;
 use crate::resources::service_names;
 use crate::settle::Node;
 use crate::siblings::{pod_host, told_peer_id};
+use crate::side_by_side::Nodes;
 use crate::wiring::SequencerMode;
+use crate::workloads::WorkloadsStatus;
 
 /// `.status` without conditions.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
@@ -22,7 +24,7 @@ pub struct OpNodeStatus {
     pub phase: Phase,
     /// What was measured.
     pub node_info: NodeInfo,
-    /// Name of the execution client that runs.
+    /// Name of the execution client that serves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execution_client: Option<String>,
     /// What op-node's sequencer does: `Active`, `Stopped`, `Standby`, or `Operated` where the network
@@ -32,6 +34,9 @@ pub struct OpNodeStatus {
     /// Names of the Services.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub services: Option<Services>,
+    /// The workloads: one, or two while a new execution client syncs beside the one that serves.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub workloads: WorkloadsStatus,
     /// Identities of the pods on op-node's network.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<Peer>,
@@ -138,9 +143,14 @@ pub struct Peer {
     pub address: String,
 }
 
+fn is_nothing(workloads: &WorkloadsStatus) -> bool {
+    *workloads == WorkloadsStatus::default()
+}
+
 /// The status of a settled node.
-pub fn status(node: &Node<'_>, found: &[Findings]) -> OpNodeStatus {
-    let best = found.first();
+pub fn status(nodes: &Nodes<'_>, found: &[Findings]) -> OpNodeStatus {
+    let node = &nodes.serving;
+    let best = node.findings(found).next();
     let (main, headless, p2p) = service_names(node);
     OpNodeStatus {
         phase: phase(node, best),
@@ -154,7 +164,8 @@ pub fn status(node: &Node<'_>, found: &[Findings]) -> OpNodeStatus {
             SequencerMode::Operated => Some("Operated".into()),
         },
         services: Some(Services { main, headless, p2p }),
-        peers: peers(node, found),
+        workloads: nodes.workloads.status(),
+        peers: nodes.all().flat_map(|node| peers(node, found)).collect(),
         replicas: node.wiring.replicas.clone(),
         sources: node.wiring.sources.clone(),
     }
@@ -163,20 +174,20 @@ pub fn status(node: &Node<'_>, found: &[Findings]) -> OpNodeStatus {
 /// The identities that the keys stand for, else those that the pods told. What a pod told once is kept while it is
 /// silent: other nodes would restart if its address went and came.
 fn peers(node: &Node<'_>, found: &[Findings]) -> Vec<Peer> {
-    let metadata = &node.me.metadata;
+    let workload = &node.place.workload;
     let p2p = &node.spec().op_node.p2p;
     if !p2p.enabled {
         return vec![];
     }
     let pods = (0..node.spec().pods()).filter_map(|ordinal| {
-        let pod = pod_name(&metadata.name, ordinal);
+        let pod = pod_name(workload, ordinal);
         let known = node.keys.identities.iter().find(|identity| identity.pod == pod);
         let told = found.iter().find(|found| found.pod == pod);
         let id = match known {
             Some(identity) => identity.consensus.clone()?,
             None => told.and_then(|found| found.peer_id.clone()).or_else(|| told_peer_id(node.me, &pod))?,
         };
-        let host = pod_host(node.cx, &metadata.namespace, &metadata.name, ordinal);
+        let host = pod_host(node.cx, node.me, workload, ordinal);
         Some(Peer { pod, peer_id: id.to_string(), address: id.multiaddr(&host, p2p.listen_port.to_port()) })
     });
     pods.collect()
@@ -204,7 +215,7 @@ fn node_info(found: &Findings) -> NodeInfo {
 }
 
 fn phase(node: &Node<'_>, best: Option<&Findings>) -> Phase {
-    match readiness(node.cx, &node.me.metadata.name) {
+    match readiness(node.cx, &node.place.workload) {
         Some(Readiness::Terminating) => Phase::Pending,
         Some(Readiness::Failed(_)) => Phase::Error,
         // What is not there yet is made with this answer.
@@ -224,9 +235,10 @@ fn readiness<'a>(cx: &'a Context<'_>, name: &str) -> Option<&'a Readiness> {
 }
 
 /// The conditions of a settled node.
-pub fn conditions(node: &Node<'_>, found: &[Findings]) -> Vec<Condition> {
-    let best = found.first();
-    vec![initialization(node, best), p2p(node, best), syncing(best), node.honoured.condition()]
+pub fn conditions(nodes: &Nodes<'_>, found: &[Findings]) -> Vec<Condition> {
+    let node = &nodes.serving;
+    let best = node.findings(found).next();
+    vec![initialization(node, best), p2p(node, best), syncing(best), nodes.wanted().honoured.condition()]
 }
 
 fn unknown(name: &'static str, best: Option<&Findings>) -> Condition {

@@ -60,7 +60,7 @@ const PUBLIC_SEQUENCERS: [(&str, &str); 2] =
     [("op-mainnet", "https://mainnet-sequencer.optimism.io"), ("op-sepolia", "https://sepolia-sequencer.optimism.io")];
 
 impl Wiring {
-    /// Settles whom the node talks to.
+    /// Settles whom the node talks to. `workloads` are its own.
     ///
     /// # Errors
     /// `waiting` when a node that the spec names, or its key, is missing; `invalid` when it is the wrong one.
@@ -68,6 +68,7 @@ impl Wiring {
         cx: &Context<'_>,
         me: &Object<OpNodeSpec>,
         network: &Network,
+        workloads: &[String],
         honoured: &mut Honoured,
     ) -> Result<Self, Failure> {
         let referenced = referenced(cx, me, network)?;
@@ -87,7 +88,7 @@ impl Wiring {
             wiring.replicas = peering::replicas(cx, network);
         } else {
             let first = || others.iter().find(|other| other.spec.is_sequencer());
-            wiring.peering = Peering::of_replica(cx, me, referenced.as_ref().or_else(first));
+            wiring.peering = Peering::of_replica(cx, me, workloads, referenced.as_ref().or_else(first));
             wiring.sequencer_http = wiring.forward_to(cx, me, network, referenced.as_ref(), &others)?;
         }
         wiring.follow = wiring.follow_source(cx, me, network)?;
@@ -102,7 +103,7 @@ impl Wiring {
         others: &[Sibling],
     ) -> Result<(), Failure> {
         if let Some(sequencer) = referenced {
-            let address = siblings::multiaddr(cx, sequencer, 0)?;
+            let address = siblings::multiaddr(cx, sequencer, siblings::workload(sequencer), 0)?;
             if address.is_none() {
                 let message = format!(
                     "the p2p address of {} is not known (yet): blocks reach this node by other peers only",
@@ -120,7 +121,7 @@ impl Wiring {
                 continue;
             }
             // One that has no key yet may never get one; this node is rendered again when it does.
-            self.consensus.extend(siblings::multiaddr(cx, other, 0).unwrap_or_default());
+            self.consensus.extend(siblings::multiaddr(cx, other, siblings::workload(other), 0).unwrap_or_default());
             self.execution.extend(siblings::enode(cx, other).unwrap_or_default());
         }
         Ok(())
@@ -299,11 +300,10 @@ fn has_bare_peer_ids(me: &Sibling) -> bool {
 /// Address of the sibling with a peer id.
 fn by_peer_id(cx: &Context<'_>, text: &str, others: &[Sibling]) -> Option<String> {
     let wanted = PeerId::parse(text).ok()?;
-    let pods = others.iter().flat_map(|node| (0..node.spec.pods()).map(move |ordinal| (node, ordinal)));
-    let mut found =
-        pods.filter(|(node, ordinal)| siblings::peer_id(cx, node, *ordinal).ok().flatten().as_ref() == Some(&wanted));
-    let (node, ordinal) = found.next()?;
-    siblings::multiaddr(cx, node, ordinal).ok().flatten()
+    let mut pods = others.iter().flat_map(|node| (0..node.spec.pods()).map(move |ordinal| (node, ordinal)));
+    let id = |node: &Sibling, ordinal| siblings::peer_id(cx, node, siblings::workload(node), ordinal).ok().flatten();
+    let (node, ordinal) = pods.find(|(node, ordinal)| id(node, *ordinal).as_ref() == Some(&wanted))?;
+    siblings::multiaddr(cx, node, siblings::workload(node), ordinal).ok().flatten()
 }
 
 /// The oldest sequencer of a network makes blocks. A later one waits, and goes on waiting when the other is gone: only

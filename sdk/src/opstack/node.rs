@@ -4,6 +4,7 @@
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::NODE;
 use super::endpoint::Endpoint;
@@ -48,6 +49,8 @@ pub struct Node {
     pub metadata: Metadata,
     #[serde(default)]
     spec: Spec,
+    #[serde(default)]
+    status: Value,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -174,11 +177,16 @@ impl Node {
         format!("{}/{}", self.metadata.namespace, self.metadata.name)
     }
 
+    /// Name of the StatefulSet whose pods serve: after a change of the execution client it may be another one than the first,
+    /// which has the node's own name.
+    pub fn workload(&self) -> &str {
+        self.status["workloads"]["serving"]["name"].as_str().unwrap_or(&self.metadata.name)
+    }
+
     /// op-node's RPC in each of the node's pods.
     pub fn rollup_pods(&self) -> Target {
-        let Metadata { name, namespace, .. } = &self.metadata;
-        let workload =
-            ObjectRef { kind: kind_of::<StatefulSet>(), namespace: Some(namespace.clone()), name: name.clone() };
+        let (name, namespace) = (self.workload().into(), Some(self.metadata.namespace.clone()));
+        let workload = ObjectRef { kind: kind_of::<StatefulSet>(), namespace, name };
         Target::Pods(PodsTarget { workload, port: self.port(Rpc::Rollup), path: "/".into() })
     }
 

@@ -4,7 +4,6 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use opstack_sdk::answer::{Failure, Observation, Probe};
 use opstack_sdk::cluster::Context;
 use opstack_sdk::kubernetes::Hash;
-use opstack_sdk::object::Metadata;
 use opstack_sdk::opstack::node::Node;
 use opstack_sdk::opstack::observed::{result, rpc_probe};
 use serde_json::Value;
@@ -22,7 +21,7 @@ pub fn name(node: &Node) -> String {
 
 /// Name of a node's one pod, as its StatefulSet makes it.
 pub fn pod(node: &Node) -> String {
-    format!("{}-0", node.metadata.name)
+    format!("{}-0", node.workload())
 }
 
 /// The id of a node's probe: the same whatever other nodes there are.
@@ -47,8 +46,7 @@ pub fn probe(node: &Node, policy: &Policy) -> Probe {
 /// # Errors
 /// When its StatefulSet can't be read.
 pub fn look(cx: &Context<'_>, node: &Node) -> Result<Sequencer, Failure> {
-    let Metadata { namespace, name: own, .. } = &node.metadata;
-    let workload = cx.built_in::<StatefulSet>(namespace, own)?;
+    let workload = cx.built_in::<StatefulSet>(&node.metadata.namespace, node.workload())?;
     let word = word(cx, &probe_id(node));
     Ok(Sequencer {
         name: name(node),

@@ -137,7 +137,7 @@ fn volumes(node: &Node<'_>) -> Vec<Volume> {
     let mut volumes = [node.keys.volumes.clone(), node.chain.volumes.clone(), node.fragment.volumes.clone()].concat();
     volumes.extend(node.signing.as_ref().and_then(Signing::volume).map(|(volume, _)| volume));
     if !node.fragment.files.is_empty() {
-        let source = ConfigMapVolumeSource { name: node.app.named(FILES.0), ..Default::default() };
+        let source = ConfigMapVolumeSource { name: node.named(FILES.0), ..Default::default() };
         volumes.push(Volume { name: FILES.0.into(), config_map: Some(source), ..Default::default() });
     }
     if !node.spec().op_node.safe_db.enabled {

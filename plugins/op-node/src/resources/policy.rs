@@ -8,8 +8,18 @@ use opstack_sdk::opstack::active::{NETWORK, network_label};
 use crate::checks::listeners;
 use crate::settle::Node;
 
+use super::selector;
+
 /// API namespaces that change what a node does.
 const POWERFUL: [&str; 3] = ["admin", "miner", "personal"];
+
+/// What a workload beside the one that serves has open beyond that, because its client has other ports.
+pub fn beside(node: &Node<'_>) -> NetworkPolicy {
+    let mut policy = render(node);
+    policy.metadata = node.app.metadata_with("beside");
+    policy.spec.get_or_insert_default().pod_selector.get_or_insert_default().match_labels = Some(selector(node));
+    policy
+}
 
 /// The policy of a node's pods.
 pub fn render(node: &Node<'_>) -> NetworkPolicy {

@@ -12,6 +12,8 @@ use crate::labels;
 use crate::settle::Node;
 use crate::spec::ServiceType;
 
+use super::selector;
+
 /// Ports of the main Service where the spec names none.
 const USUAL: [&str; 5] = ["geth-http", "geth-ws", "geth-p2p", "node-rpc", "node-p2p"];
 
@@ -31,11 +33,11 @@ pub fn render<S>(node: &Node<'_>, answer: &mut Answer<S>) {
     // A Service without ports is refused by the API server.
     if !ports.is_empty() {
         let mut main = service(&node.app, ports);
-        if labels::selects_synced(node)
-            && let Some(selector) = main.spec.as_mut().and_then(|spec| spec.selector.as_mut())
-        {
-            selector.insert(labels::SYNCED.into(), true.to_string());
+        let mut pods = selector(node);
+        if labels::selects_synced(node) {
+            pods.insert(labels::SYNCED.into(), true.to_string());
         }
+        main.spec.get_or_insert_default().selector = Some(pods);
         answer.child(&exposed(main, spec.kind, &spec.annotations));
     }
     answer.child(&headless_service(&node.app, all.iter().map(|listener| port(listener.name, listener.port)).collect()));
@@ -44,8 +46,9 @@ pub fn render<S>(node: &Node<'_>, answer: &mut Answer<S>) {
         let mut p2p = headless_service(&node.app, with_node_port(node, peers));
         p2p.metadata = node.app.metadata_with("p2p");
         if let Some(spec) = &mut p2p.spec {
-            // Peers dial a node that is not ready, too, and an address that stays.
+            // Peers dial a node that is not ready, too, and an address that stays. They know who should be there.
             spec.cluster_ip = None;
+            spec.selector = Some(selector(node));
         }
         answer.child(&exposed(p2p, spec.p2p.kind, &spec.p2p.annotations));
     }
