@@ -1,6 +1,7 @@
 //! One chain, one run: what is promised of a living chain, each with its figure. The letters are those of the figures
 //! that are printed.
 
+mod beside;
 mod browser;
 mod chart;
 mod faults;
@@ -48,6 +49,7 @@ fn a_chain_lives() -> Result<()> {
     pods::are_added_without_configuration(&site)?;
     plugins::without_a_restart(&site, || {
         swap::in_place(&site)?;
+        beside::side_by_side(&site)?;
         plugins::a_new_kind_serves(&site)
     })?;
     faults::of_programs(&site)?;
