@@ -1,7 +1,9 @@
 //! Objects whose change the API server does not take in place are made anew.
 //!
-//! A StatefulSet is deleted without its pods and claims and made again, so that its pods go on and are adopted. Its claims are
-//! grown first where the new template asks for more; they are never made smaller, and never deleted.
+//! A StatefulSet is deleted without its pods and claims and made again, so that its pods go on and are adopted. Where it has a
+//! claim template that its pods know nothing of, they go with it, since the controller of StatefulSets would try for ever to give
+//! them that volume (Kubernetes v1.36.1, `pkg/controller/statefulset/stateful_pod_control.go`, `UpdateStatefulPod`). Its claims
+//! are grown first where the new template asks for more; they are never made smaller, and never deleted.
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
@@ -39,16 +41,24 @@ pub async fn replace(
     }
     let what = format!("failed to replace {}", child.key);
     let live = api.get(&child.key.name).await.map_err(|error| fault_of(&error, &what))?.object;
-    let orphans = child.key.kind.kind.as_ref() == "StatefulSet";
-    if orphans {
+    let is_stateful = child.key.kind.kind.as_ref() == "StatefulSet";
+    if is_stateful {
         grow_claims(cx, child, &live).await?;
     }
+    let propagation = if !is_stateful {
+        PropagationPolicy::Background
+    } else if pods_fit(&live, &child.object) {
+        PropagationPolicy::Orphan
+    } else {
+        // The next one is made when the pods are gone: it could not make any of their names before.
+        PropagationPolicy::Foreground
+    };
     let params = DeleteParams {
         preconditions: Some(Preconditions {
             uid: live["metadata"]["uid"].as_str().map(ToString::to_string),
             resource_version: None,
         }),
-        propagation_policy: Some(if orphans { PropagationPolicy::Orphan } else { PropagationPolicy::Background }),
+        propagation_policy: Some(propagation),
         ..DeleteParams::default()
     };
     let answer = cx.leader.during(api.delete(&child.key.name, &params)).await?;
@@ -70,22 +80,29 @@ pub async fn replace(
     }
 }
 
+/// Whether the pods of a StatefulSet have a volume for each claim template of the one that takes its place.
+fn pods_fit(live: &Value, wanted: &Value) -> bool {
+    claim_templates(wanted).all(|(name, _)| claim_templates(live).any(|(known, _)| known == name))
+}
+
+/// Names of claim templates, and the sizes that they ask for.
+fn claim_templates(set: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let templates = set["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten();
+    templates.filter_map(|template| {
+        Some((template["metadata"]["name"].as_str()?, &template["spec"]["resources"]["requests"]["storage"]))
+    })
+}
+
 /// Patches the claims of a StatefulSet's pods up to the size that the new template asks for.
 async fn grow_claims(cx: &Context, child: &DesiredChild, live: &Value) -> Result<(), Fault> {
     let claims = Api::<PersistentVolumeClaim>::namespaced(cx.hub.client.clone(), &child.key.namespace);
     let replicas = live["spec"]["replicas"].as_i64().unwrap_or(1);
-    for template in child.object["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten() {
-        let size = &template["spec"]["resources"]["requests"]["storage"];
-        let Some(template_name) = template["metadata"]["name"].as_str() else { continue };
-        let before = live["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten();
-        let before = before
-            .filter(|old| old["metadata"]["name"] == template_name)
-            .map(|old| &old["spec"]["resources"]["requests"]["storage"]);
-        if before.into_iter().all(|old| old == size) {
+    for (template, size) in claim_templates(&child.object) {
+        if claim_templates(live).filter(|(old, _)| *old == template).all(|(_, old)| old == size) {
             continue;
         }
         for ordinal in 0..replicas {
-            let name = format!("{template_name}-{}-{ordinal}", child.key.name);
+            let name = format!("{template}-{}-{ordinal}", child.key.name);
             let patch = json!({"spec": {"resources": {"requests": {"storage": size}}}});
             match cx.leader.during(claims.patch(&name, &PatchParams::default(), &Patch::Merge(&patch))).await? {
                 Ok(_) => info!(claim = name, %size, "grew"),
@@ -98,4 +115,23 @@ async fn grow_claims(cx: &Context, child: &DesiredChild, live: &Value) -> Result
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pods_go_on_unless_a_volume_is_new_to_them() {
+        let set = |names: &[&str]| {
+            let templates: Vec<_> = names.iter().map(|name| json!({"metadata": {"name": name}})).collect();
+            json!({"spec": {"volumeClaimTemplates": templates}})
+        };
+        let live = set(&["data", "more"]);
+        assert!(pods_fit(&live, &live));
+        assert!(pods_fit(&live, &set(&["data"])), "a volume that is not asked for any more is in nobody's way");
+        assert!(pods_fit(&live, &json!({"spec": {}})));
+        assert!(!pods_fit(&live, &set(&["data", "other"])));
+        assert!(!pods_fit(&json!({"spec": {}}), &live));
+    }
 }

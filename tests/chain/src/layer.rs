@@ -36,7 +36,12 @@ impl Layer {
             service,
             "--output=jsonpath={.spec.clusterIP}",
         ])?;
-        Ok(Self { rpc: Rpc::new(&format!("http://{address}:{port}")) })
+        Ok(Self::at(&address, port))
+    }
+
+    /// A port of an address, which may be a Pod's.
+    pub fn at(address: &str, port: u16) -> Self {
+        Self { rpc: Rpc::new(&format!("http://{address}:{port}")) }
     }
 
     /// For whoever asks something else.

@@ -3,7 +3,10 @@
 use std::{env, process::ExitCode, time::Instant};
 
 use anyhow::{Result, bail};
-use chain::{Built, CHAIN, Report, Site};
+use chain::{
+    Built, CHAIN, Report, Site,
+    operator::{NAMESPACE, PAGE},
+};
 use cluster::Life;
 
 const USAGE: &str = "usage: chain up CLUSTER OPSTACK PLUGINS
@@ -34,6 +37,7 @@ fn command(arguments: &[&str]) -> Result<()> {
     println!("  export KUBECONFIG={}", site.cluster().kubeconfig().display());
     println!("  kubectl --namespace {CHAIN} get optimismnetworks,opnodes,opbatchers,opproposers,opchallengers,pods");
     println!("  {opstack} status --namespace {CHAIN} --watch");
+    println!("  kubectl --namespace {NAMESPACE} port-forward deployment/opstack {PAGE}   # http://127.0.0.1:{PAGE}/");
     println!("  cargo xtask cluster down");
     Ok(())
 }

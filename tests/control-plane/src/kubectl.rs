@@ -44,18 +44,24 @@ impl Kubectl {
         self.run_with_input(["apply", "--server-side", "--filename=-"], manifests)
     }
 
-    /// Runs kubectl with `input` on its standard input.
-    pub fn run_with_input<A: AsRef<OsStr>>(
-        &self,
-        arguments: impl IntoIterator<Item = A>,
-        input: &str,
-    ) -> Result<String> {
+    /// A call of kubectl that is not made yet.
+    pub fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(&self.program);
         command.env("KUBECONFIG", &self.kubeconfig);
         if let Some(cache) = &self.cache {
             command.arg("--cache-dir").arg(cache);
         }
         command.args(arguments);
+        command
+    }
+
+    /// Runs kubectl with `input` on its standard input.
+    pub fn run_with_input<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+        input: &str,
+    ) -> Result<String> {
+        let mut command = self.command(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("failed to start {}", self.program.display()))?;
         if let Some(mut stdin) = child.stdin.take() {

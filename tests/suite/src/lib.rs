@@ -24,6 +24,7 @@ mod operator;
 pub mod paths;
 pub mod plugins;
 mod site;
+pub mod specification;
 mod wait;
 
 pub use hosts::Hosts;

@@ -140,11 +140,17 @@ pub fn of_the_api_server(site: &Site) -> Result<()> {
 
 /// What must not change while the operator comes and goes: the Pods, and how often their containers were started.
 pub fn pods_of_the_chain(site: &Site) -> Result<Vec<String>> {
+    pods_of(site, CHAIN)
+}
+
+/// The Pods of a namespace, and how often their containers were started.
+pub fn pods_of(site: &Site, namespace: &str) -> Result<Vec<String>> {
     const PATH: &str =
         r#"--output=jsonpath={range .items[*]}{.metadata.uid} {.status.containerStatuses[*].restartCount}{"\n"}{end}"#;
     let mut pods: Vec<String> =
-        site.kubectl().run(["--namespace", CHAIN, "get", "pods", PATH])?.lines().map(Into::into).collect();
+        site.kubectl().run(["--namespace", namespace, "get", "pods", PATH])?.lines().map(Into::into).collect();
     pods.sort();
+    ensure!(!pods.is_empty(), "there is no Pod in {namespace}");
     Ok(pods)
 }
 

@@ -105,7 +105,7 @@ pub fn are_added_without_configuration(site: &Site) -> Result<()> {
 }
 
 /// The Pods behind the Service of the replica that can serve.
-fn endpoints(site: &Site) -> Result<Vec<String>> {
+pub fn endpoints(site: &Site) -> Result<Vec<String>> {
     let selector = format!("--selector=kubernetes.io/service-name={REPLICA}");
     let slices = site.kubectl().run([IN, "get", "endpointslices", &selector, "--output=json"])?;
     let slices: Value = serde_json::from_str(&slices)?;

@@ -1,24 +1,20 @@
 //! The five documents of the specification are taken as they stand, where its text is at hand.
 
-use std::fs;
-
 use serde_json::Value;
-use suite::{MINUTE, paths, plugins::root};
+use suite::{MINUTE, paths, specification};
 
 use crate::chain;
 
-const TEXT: &str = "../shared/seeds/op-stack-operator-spec.txt";
 const KINDS: [&str; 5] = ["OptimismNetwork", "OpNode", "OpBatcher", "OpProposer", "OpChallenger"];
 
 #[test]
 fn the_specifications_documents_are_taken_verbatim() {
-    let Ok(text) = fs::read_to_string(root().join(TEXT)) else {
-        println!("skipped: there is no {TEXT}");
+    let Some(documents) = specification::documents() else {
+        println!("skipped: there is no {}", specification::TEXT);
         return;
     };
     let site = &chain().site;
     site.namespace("optimism-system");
-    let documents = documents(&text);
     let parsed: Vec<Value> = documents
         .iter()
         .map(|document| serde_norway::from_str(document).unwrap_or_else(|error| panic!("{error}:\n{document}")))
@@ -49,27 +45,6 @@ fn the_specifications_documents_are_taken_verbatim() {
         assert!(!ready["reason"].as_str().unwrap_or_default().starts_with("Plugin"), "{ready}");
     }
     println!("S1: {} documents applied verbatim, with strict validation", parsed.len());
-}
-
-/// The YAML documents of the dump: each begins with its `apiVersion` and ends where the prose goes on.
-fn documents(text: &str) -> Vec<String> {
-    let text = text.replace('\u{a0}', " ");
-    let mut documents: Vec<Vec<&str>> = Vec::new();
-    let mut is_inside = false;
-    for line in text.lines() {
-        let begins = line.starts_with("apiVersion: ");
-        let goes_on = line.is_empty()
-            || line.starts_with([' ', '#'])
-            || ["apiVersion:", "kind:", "metadata:", "spec:", "status:"].iter().any(|key| line.starts_with(key));
-        if begins {
-            documents.push(Vec::new());
-        }
-        is_inside = begins || is_inside && goes_on;
-        if let Some(document) = documents.last_mut().filter(|_| is_inside) {
-            document.push(line);
-        }
-    }
-    documents.iter().map(|lines| lines.join("\n")).collect()
 }
 
 /// What was written is what is stored: nothing was pruned, and nothing read as something else.
