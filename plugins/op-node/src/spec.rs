@@ -134,7 +134,8 @@ pub struct ExecutionClient {
     /// Environment of the client.
     #[schemars(schema_with = "env_schema")]
     pub extra_env: Vec<EnvVar>,
-    /// How the node changes to another client.
+    /// How the node changes to another client: `InPlace` makes its pods anew, which then sync; with `SideBySide` as many further pods
+    /// sync beside the old ones, which serve till then. The old client's claims stay in any case, and are found again.
     pub strategy: Strategy,
     /// Settings of the client, with the fields of `opGeth`, before which they go.
     #[serde(skip_serializing_if = "Option::is_none")]

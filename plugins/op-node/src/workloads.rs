@@ -69,19 +69,19 @@ pub struct WorkloadsStatus {
 }
 
 /// A workload.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct WorkloadStatus {
     /// Name of the StatefulSet.
     pub name: String,
     /// Name of its execution client.
     pub client: String,
     /// Since when it has been coming or leaving.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub since: Option<String>,
     /// What the spec says, or said, of its execution client.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(schema_with = "any_object")]
     pub spec: Execution,
 }

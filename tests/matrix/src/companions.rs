@@ -36,6 +36,10 @@ pub fn companions(kind: Kind, path: &Path) -> Vec<(Path, Option<Value>)> {
             (beside("configMapRef"), None),
             (beside("url"), Some(json!("https://matrix.example.org/file.json"))),
         ],
+        // A second client comes beside where each pod has a key of its own, and can be asked.
+        Kind::Node if text == "spec.executionClient.strategy" => {
+            vec![(at("spec.opNode.p2p.privateKey"), None), (at("spec.opNode.rpc"), None)]
+        }
         // Its metrics are asked where its RPC can't be.
         Kind::Node if text == "spec.metrics.path" => vec![(at("spec.opNode.rpc.host"), Some(json!("127.0.0.1")))],
         // A replica guards its RPC where that has the admin methods.
