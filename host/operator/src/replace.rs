@@ -5,20 +5,20 @@
 //! them that volume (Kubernetes v1.36.1, `pkg/controller/statefulset/stateful_pod_control.go`, `UpdateStatefulPod`). Its claims
 //! are grown first where the new template asks for more; they are never made smaller, and never deleted.
 
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
+use kube::api::{Api, DeleteParams, Preconditions, PropagationPolicy};
 use opstack_core::answer::Policy;
 use opstack_core::blame::{Blame, Fault};
 use opstack_core::ids::PluginName;
 use opstack_core::policy::DesiredChild;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::Duration;
 use tokio::time::timeout;
-use tracing::info;
 
 use crate::apply::{Applied, Refused, fault_of, server_side_apply};
 use crate::cache::Watched;
 use crate::context::Context;
+
+mod claims;
 
 /// Deletion of an object without dependents ends at once; longer means that a finalizer holds it.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
@@ -43,13 +43,14 @@ pub async fn replace(
     let live = api.get(&child.key.name).await.map_err(|error| fault_of(&error, &what))?.object;
     let is_stateful = child.key.kind.kind.as_ref() == "StatefulSet";
     if is_stateful {
-        grow_claims(cx, child, &live).await?;
+        claims::grow(cx, child, &live).await?;
     }
     let propagation = if !is_stateful {
         PropagationPolicy::Background
     } else if pods_fit(&live, &child.object) {
         PropagationPolicy::Orphan
     } else {
+        claims::release(cx, api, child, &live).await?;
         // The next one is made when the pods are gone: it could not make any of their names before.
         PropagationPolicy::Foreground
     };
@@ -82,44 +83,13 @@ pub async fn replace(
 
 /// Whether the pods of a StatefulSet have a volume for each claim template of the one that takes its place.
 fn pods_fit(live: &Value, wanted: &Value) -> bool {
-    claim_templates(wanted).all(|(name, _)| claim_templates(live).any(|(known, _)| known == name))
-}
-
-/// Names of claim templates, and the sizes that they ask for.
-fn claim_templates(set: &Value) -> impl Iterator<Item = (&str, &Value)> {
-    let templates = set["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten();
-    templates.filter_map(|template| {
-        Some((template["metadata"]["name"].as_str()?, &template["spec"]["resources"]["requests"]["storage"]))
-    })
-}
-
-/// Patches the claims of a StatefulSet's pods up to the size that the new template asks for.
-async fn grow_claims(cx: &Context, child: &DesiredChild, live: &Value) -> Result<(), Fault> {
-    let claims = Api::<PersistentVolumeClaim>::namespaced(cx.hub.client.clone(), &child.key.namespace);
-    let replicas = live["spec"]["replicas"].as_i64().unwrap_or(1);
-    for (template, size) in claim_templates(&child.object) {
-        if claim_templates(live).filter(|(old, _)| *old == template).all(|(_, old)| old == size) {
-            continue;
-        }
-        for ordinal in 0..replicas {
-            let name = format!("{template}-{}-{ordinal}", child.key.name);
-            let patch = json!({"spec": {"resources": {"requests": {"storage": size}}}});
-            match cx.leader.during(claims.patch(&name, &PatchParams::default(), &Patch::Merge(&patch))).await? {
-                Ok(_) => info!(claim = name, %size, "grew"),
-                Err(kube::Error::Api(status)) if status.code == 404 => {}
-                Err(error) => {
-                    let fault = fault_of(&error, &format!("failed to change the size of claim {name} to {size}"));
-                    return Err(Fault::new(Blame::Spec, "ClaimNotResized", fault.message));
-                }
-            }
-        }
-    }
-    Ok(())
+    claims::templates(wanted).all(|(name, _)| claims::templates(live).any(|(known, _)| known == name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn pods_go_on_unless_a_volume_is_new_to_them() {

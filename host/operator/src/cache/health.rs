@@ -21,14 +21,13 @@ impl Health {
         self.listed = Some(now);
     }
 
-    /// Notes that the list or the watch failed, and says whether it had been well until then.
+    /// Notes that the list or the watch failed, and says whether anything had gone well since it failed before.
     pub fn failed(&mut self, now: Instant) -> bool {
         let was_well = self.failing_for(now).is_none();
         if was_well {
             self.failing = Some(now);
         }
-        self.listed = None;
-        was_well
+        self.listed.take().is_some() || was_well
     }
 
     /// How long the watch has been failing; nothing while it is well.
@@ -47,7 +46,7 @@ mod tests {
     #[test]
     fn a_list_that_is_tried_in_vain_goes_on_failing() {
         let (mut health, start) = (Health::default(), Instant::now());
-        assert!(health.failed(start), "it was well before");
+        assert!(health.failed(start), "nothing had failed before");
         for second in 1..100 {
             assert!(!health.failed(start + second * SECOND));
         }
@@ -59,7 +58,7 @@ mod tests {
         let (mut health, start) = (Health::default(), Instant::now());
         for second in 0..100 {
             health.listed(start + 2 * second * SECOND);
-            health.failed(start + (2 * second + 1) * SECOND);
+            assert!(health.failed(start + (2 * second + 1) * SECOND), "the list had gone well");
         }
         assert_eq!(health.failing_for(start + 200 * SECOND), Some(199 * SECOND));
     }

@@ -75,8 +75,8 @@ impl Resource for Watched {
     }
 }
 
-/// The longest pause before a watch that failed begins anew.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The longest pause before a watch that failed begins anew: what happens meanwhile is not seen.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// A watch of one kind in the whole cluster.
 pub struct Watch {
@@ -118,10 +118,11 @@ impl Watch {
             let stream = Box::pin(watcher(api.clone(), config.clone()).default_backoff());
             let Some(error) = self.follow(stream, &kind, &cache, &facts, &on_change, &on_listed).await else { return };
             warn!(%kind, %error, "watch failed; it begins anew");
-            if self.health().failed(Instant::now()) {
+            // Who may list and may not watch would list all the time.
+            if self.health().failed(Instant::now()) && !is_forbidden(&error) {
                 pauses.reset();
             }
-            sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
+            sleep(pauses.next().map_or(LONGEST_PAUSE, |pause| pause.min(LONGEST_PAUSE))).await;
         }
     }
 
@@ -160,6 +161,10 @@ impl Watch {
     fn health(&self) -> MutexGuard<'_, Health> {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_forbidden(error: &watcher::Error) -> bool {
+    matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.is_forbidden())
 }
 
 /// Which objects of a kind are looked at.
