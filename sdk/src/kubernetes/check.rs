@@ -3,7 +3,6 @@
 //! Only what specs let through is checked here; what builders make is right by construction.
 
 use k8s_openapi::api::core::v1::{Container, EnvVar, EnvVarSource, PersistentVolumeClaim, PodSpec, PodTemplateSpec};
-use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use std::collections::BTreeMap;
 
@@ -71,17 +70,6 @@ pub fn check_claims(claims: &[PersistentVolumeClaim]) -> Result<(), Failure> {
         }
     }
     verdict(errors)
-}
-
-/// Checks the peers of a NetworkPolicy.
-pub fn check_peers(path: &str, peers: &[NetworkPolicyPeer]) -> Option<FieldError> {
-    let is_one = |peer: &NetworkPolicyPeer| {
-        let selects = peer.pod_selector.is_some() || peer.namespace_selector.is_some();
-        selects != peer.ip_block.is_some()
-    };
-    let index = peers.iter().position(|peer| !is_one(peer))?;
-    let message = "names nobody; give podSelector, namespaceSelector or both, or else ipBlock";
-    Some(FieldError::new(format!("{path}[{index}]"), message))
 }
 
 fn verdict(errors: Vec<FieldError>) -> Result<(), Failure> {
@@ -195,7 +183,7 @@ fn amount(quantity: &Quantity) -> Option<f64> {
     QuantityText::parse(&quantity.0).ok().map(|quantity| quantity.value())
 }
 
-fn is_subdomain(name: &str) -> bool {
+pub(super) fn is_subdomain(name: &str) -> bool {
     let is_part = |part: &str| {
         let bytes = part.as_bytes();
         let fit = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
@@ -204,7 +192,7 @@ fn is_subdomain(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_part)
 }
 
-fn is_label(name: &str) -> bool {
+pub(super) fn is_label(name: &str) -> bool {
     let edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
     name.len() <= 63 && edge(name.as_bytes().first()) && edge(name.as_bytes().last()) && is_key(name)
 }

@@ -11,12 +11,13 @@ mod labels;
 mod merge;
 mod network_policy;
 mod objects;
+mod peers;
 mod pod;
 mod probe;
 mod service;
 mod workload;
 
-pub use check::{check_claims, check_name, check_peers, check_pod, fits_service};
+pub use check::{check_claims, check_name, check_pod, fits_service};
 pub use disruption::disruption_budget;
 pub use env::{env_config_map, env_field, env_secret, env_value};
 pub use hash::Hash;
@@ -24,6 +25,7 @@ pub use labels::{App, Component, PART_OF, label_value};
 pub use merge::merge_pod_template;
 pub use network_policy::{Sources, ingress_rule, network_policy, pods_labelled};
 pub use objects::{config_map, service_account};
+pub use peers::check_peers;
 pub use pod::{
     CONFIG_HASH, config_map_volume, memory_volume, mount, mount_read_only, pod_spec, pod_template, restricted,
     scratch_volume, secret_volume, secrets_volume,

@@ -175,6 +175,9 @@ impl Explorer {
             },
             Err(_) => return,
             Ok(rendered) => {
+                if let Some(why) = rendered.refused().filter(|why| why.contains(&path)) {
+                    return better(trial, Outcome::Refused(why.into()));
+                }
                 let outcome = match rendered.not_honoured(&path) {
                     _ if rendered.kept.is_some() => return self.note_refusal(&after, leaf, trial),
                     _ if rendered.differs(base) => Outcome::Rendered,

@@ -60,6 +60,13 @@ impl Rendered {
         self.children != other.children || rest(self) != rest(other)
     }
 
+    /// Why the client that the spec wants does not come beside the one that serves.
+    pub fn refused(&self) -> Option<&str> {
+        let is_it =
+            |condition: &&Condition| condition.name == "ClientServes" && condition.reason == "ClientUnavailable";
+        self.conditions.iter().find(is_it).map(|condition| condition.message.as_str())
+    }
+
     /// Why the field at `path` has no effect, if the condition `FieldsHonored` says so: of it, or of all that it is in.
     pub fn not_honoured(&self, path: &str) -> Option<String> {
         let condition = self.conditions.iter().find(|condition| condition.name == "FieldsHonored")?;

@@ -18,9 +18,11 @@ const RIGHTLY: [(&str, &str); 5] = [
 ];
 
 /// What the older release has not got: what is asked of it, and with which words it refuses that.
-const LATER: [(&str, &str); 2] = [
+const LATER: [(&str, &str); 3] = [
     // Permissioned games wanted op-program and a prestate, which they never use.
-    (" --game-types=permissioned ", "flag cannon-server is required"),
+    ("permissioned", "flag cannon-server is required"),
+    // Those of the type zk wanted op-node's RPC, and had no use for a supernode's.
+    ("zk", "flag rollup-rpc is required"),
     // Super roots came later.
     ("container op-proposer: ", "supernode"),
 ];

@@ -28,7 +28,7 @@ fn of_two_with_one_account_one_runs() {
     let both = || batchers.each_ref().map(|batcher| site.get(&paths::of(batcher)).unwrap_or_default());
     let settled = || match both().each_ref().map(refused) {
         [one, two] if one != two => Ok(usize::from(one)),
-        _ => Err(site.log_tail()),
+        _ => Err(format!("{:?}\n{}", both().map(|batcher| batcher["status"].clone()), site.log_tail())),
     };
     let (runs, _) = suite::until("one of them to be refused", MINUTE, settled);
     let pods = |index: usize| site.get(&deployment(NAMES[index])).map(|set| set["spec"]["replicas"].clone());
