@@ -247,12 +247,4 @@ mod tests {
             assert!(check_name(&Metadata { name, ..Default::default() }).is_err());
         }
     }
-
-    #[test]
-    fn a_peer_is_somebody() {
-        let peers = |peers: serde_json::Value| check_peers("p", &serde_json::from_value::<Vec<_>>(peers).unwrap());
-        assert_eq!(peers(json!([{"podSelector": {}}, {"ipBlock": {"cidr": "10.0.0.0/8"}}])), None);
-        assert_eq!(peers(json!([{"podSelector": {}}, {}])).map(|error| error.path), Some("p[1]".into()));
-        assert!(peers(json!([{"podSelector": {}, "ipBlock": {"cidr": "10.0.0.0/8"}}])).is_some());
-    }
 }
