@@ -14,6 +14,5 @@ mod measured;
 mod pace;
 mod page;
 mod pair;
-mod rivals;
 mod scale;
 mod world;
