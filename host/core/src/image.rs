@@ -14,7 +14,7 @@ use crate::policy::{Desired, DesiredChild};
 /// is. `image` is the one that plugins were told.
 pub fn keep(desired: &mut Desired, live: &Inventory, image: &str) {
     for child in &mut desired.children {
-        if !swap(&mut child.object.clone(), image, image) {
+        if !runs(&child.object, image) {
             continue;
         }
         let earlier = live.get(&child.key).and_then(|live| as_it_was(child, live, image));
@@ -40,19 +40,22 @@ fn as_it_was(child: &DesiredChild, live: &Live, image: &str) -> Option<(DesiredC
     Some((DesiredChild { object, hash, ..child.clone() }, used.into()))
 }
 
-/// Gives the containers that run one image another, and says whether there are any.
-fn swap(object: &mut Value, from: &str, to: &str) -> bool {
-    let mut found = false;
-    for list in ["initContainers", "containers"] {
-        let containers = object.pointer_mut(&format!("/spec/template/spec/{list}")).and_then(Value::as_array_mut);
-        for image in containers.into_iter().flatten().filter_map(|container| container.get_mut("image")) {
-            if image == from {
-                *image = to.into();
-                found = true;
-            }
-        }
+/// Where the containers of a workload's pods are.
+const CONTAINERS: [&str; 2] = ["/spec/template/spec/initContainers", "/spec/template/spec/containers"];
+
+/// Whether a container runs the image.
+fn runs(object: &Value, image: &str) -> bool {
+    let lists = CONTAINERS.iter().filter_map(|path| object.pointer(path)?.as_array());
+    lists.flatten().any(|container| container["image"] == image)
+}
+
+/// Gives the containers that run one image another.
+fn swap(object: &mut Value, from: &str, to: &str) {
+    for path in CONTAINERS {
+        let containers = object.pointer_mut(path).and_then(Value::as_array_mut);
+        let images = containers.into_iter().flatten().filter_map(|container| container.get_mut("image"));
+        images.filter(|image| **image == from).for_each(|image| *image = to.into());
     }
-    found
 }
 
 fn annotations(object: &mut Value) -> Option<&mut serde_json::Map<String, Value>> {
