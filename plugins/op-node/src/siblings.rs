@@ -7,13 +7,13 @@ use opstack_sdk::answer::Failure;
 use opstack_sdk::object::Metadata;
 use opstack_sdk::opstack::NODE;
 use opstack_sdk::opstack::network::Network;
+use opstack_sdk::opstack::node::serving;
 use opstack_sdk::opstack::peers::PeerId;
 use opstack_sdk::opstack::references::{Reference, SecretKeyRef, secret_facts};
 use opstack_sdk::{Context, Object};
 
 use crate::keys::{execution_key, p2p_key, pod_name};
 use crate::spec::{OpNodeSpec, Protocol};
-use crate::workloads;
 
 /// A node, as others see it.
 pub type Sibling = Object<OpNodeSpec>;
@@ -107,7 +107,7 @@ fn url(cx: &Context<'_>, node: &Sibling, target: Option<u16>) -> Option<String> 
 
 /// The workload of a node to whose pods its Services lead.
 pub fn workload(node: &Sibling) -> &str {
-    workloads::serving(&node.status).unwrap_or(&node.metadata.name)
+    serving(&node.metadata, &node.status)
 }
 
 /// Name of a pod of a node in DNS, whether it is ready or not.

@@ -105,11 +105,6 @@ impl WorkloadsStatus {
     }
 }
 
-/// The workload of a node that serves, by its status: `None` says that it is the one named after the node.
-pub fn serving(status: &Value) -> Option<&str> {
-    status["workloads"]["serving"]["name"].as_str()
-}
-
 /// The workloads of a node: what stage they are in, and how they are called.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workloads {

@@ -116,6 +116,12 @@ struct Networking {
     http: Listener,
 }
 
+/// Name of the StatefulSet whose pods serve for a node: after a change of the execution client it may be another one than the
+/// first, which has the node's own name.
+pub fn serving<'a>(metadata: &'a Metadata, status: &'a Value) -> &'a str {
+    status["workloads"]["serving"]["name"].as_str().unwrap_or(&metadata.name)
+}
+
 impl Node {
     /// The node that an object in `namespace` refers to.
     ///
@@ -172,10 +178,9 @@ impl Node {
         }
     }
 
-    /// Name of the StatefulSet whose pods serve: after a change of the execution client it may be another one than the first,
-    /// which has the node's own name.
+    /// Name of the StatefulSet whose pods serve.
     pub fn workload(&self) -> &str {
-        self.status["workloads"]["serving"]["name"].as_str().unwrap_or(&self.metadata.name)
+        serving(&self.metadata, &self.status)
     }
 
     /// op-node's RPC in each of the node's pods.

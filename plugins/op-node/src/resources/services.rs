@@ -66,9 +66,9 @@ fn p2p_services(node: &Node<'_>, ports: &[ServicePort]) -> Vec<Service> {
         if let Some(spec) = &mut service.spec {
             // Peers dial a node that is not ready, too, and an address that stays. They know who should be there.
             spec.cluster_ip = None;
-            spec.selector = Some(selector(node));
-            let selector = spec.selector.get_or_insert_default();
-            selector.extend(pod.map(|pod| (POD_NAME.to_string(), pod.to_string())));
+            let mut pods = selector(node);
+            pods.extend(pod.map(|pod| (POD_NAME.to_string(), pod.to_string())));
+            spec.selector = Some(pods);
         }
         let named = |text: &String| pod.map_or_else(|| text.clone(), |pod| text.replace("$(POD_NAME)", pod));
         let annotations = spec.annotations.iter().map(|(key, value)| (key.clone(), named(value))).collect();
