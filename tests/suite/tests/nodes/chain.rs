@@ -1,5 +1,7 @@
 //! The objects: a network of the recorded devnet and what runs on it.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use rpc_double::Recording;
 use serde_json::{Value, json};
 use suite::Site;
@@ -58,16 +60,20 @@ pub fn component(kind: &str, namespace: &str, name: &str, own: &Value) -> Value 
     object(kind, namespace, name, spec)
 }
 
-/// A namespace with keys to sign with.
+/// A namespace with keys to sign with. No other namespace has the same: of two with one account only one runs.
 pub fn namespace(site: &Site, name: &str) {
     site.namespace(name);
+    let keys =
+        ["key", "batcher", "proposer", "challenger"].map(|of| (of.to_string(), Value::from(private_key(name, of))));
     site.create(&json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "signer", "namespace": name},
-        "stringData": {
-            "key": format!("{:064x}", 1),
-            "batcher": format!("{:064x}", 2),
-            "proposer": format!("{:064x}", 3),
-            "challenger": format!("{:064x}", 4),
-        },
+        "stringData": serde_json::Map::from_iter(keys),
     }));
+}
+
+/// Another one for each namespace and use, the same in each run.
+fn private_key(namespace: &str, of: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    (namespace, of).hash(&mut hasher);
+    format!("{:064x}", hasher.finish())
 }
