@@ -177,7 +177,8 @@ pub async fn delete(cx: &Context, api: &Api<Watched>, key: &ObjectKey, uid: &str
     cx.metrics.write("delete", answer.is_ok());
     match answer {
         Ok(deletion) => {
-            match deletion.left() {
+            // Of some kinds the answer is the object even where it is gone.
+            match deletion.left().filter(|object| !object.object["metadata"]["deletionTimestamp"].is_null()) {
                 // It waits for finalizers or a grace period.
                 Some(leaving) => writing.answered(leaving.object),
                 None => writing.gone(uid),

@@ -60,6 +60,15 @@ impl Flights {
         }
     }
 
+    /// Whether an object of this life is gone, by a change that is held.
+    pub fn lost(&self, key: &ObjectKey, uid: &str) -> bool {
+        let flights = self.lock();
+        let mut held = flights.get(key).into_iter().flat_map(|flight| &flight.held);
+        held.any(|change| {
+            change.after.is_none() && change.before.as_ref().is_some_and(|before| before.live.uid.as_ref() == uid)
+        })
+    }
+
     /// A write ended, and made something if it succeeded. Gives the change that it was itself, if that came by the watch, and
     /// those that are held no longer.
     pub fn end(&self, key: &ObjectKey, made: Option<Made>) -> (Option<Change>, Vec<Change>) {
@@ -113,7 +122,9 @@ mod tests {
         let (flights, key) = (Flights::default(), change(1).key);
         flights.begin(&key);
         flights.hold(change(2));
-        flights.hold(Change { after: None, ..change(2) });
+        assert!(!flights.lost(&key, ""), "a change is not an end");
+        flights.hold(Change { before: change(2).after, after: None, ..change(2) });
+        assert!(flights.lost(&key, "") && !flights.lost(&key, "another life"));
         let (own, others) = flights.end(&key, Some(Made::Nothing));
         assert!(own.is_some_and(|own| own.after.is_none()));
         assert_eq!(versions(&others), [2]);

@@ -164,7 +164,11 @@ impl Hub {
 
     /// A watch told of a change.
     fn arrived(&self, change: Change) {
-        if let Some(change) = self.flights.hold(change) {
+        let gone = change.before.clone().filter(|_| change.after.is_none());
+        let free = self.flights.hold(change);
+        // The answer to a write that this overtook may just have brought it back.
+        gone.and_then(|gone| self.cache.remove(&gone));
+        if let Some(change) = free {
             self.route(&change);
         }
     }
@@ -181,17 +185,20 @@ impl Hub {
         {
             queue.add(change.key.clone());
         }
-        self.wake_askers(&Lookup::Version(change.key.clone()));
         self.wake_lookers(change, None);
     }
 
     /// Names those who looked at an object, but for one who knows already.
     fn wake_lookers(&self, change: &Change, knows: Option<&ObjectKey>) {
+        let wake = |lookup: fn(ObjectKey) -> Lookup| {
+            let askers = self.deps.askers(&lookup(change.key.clone()));
+            askers.iter().filter(|asker| Some(*asker) != knows).for_each(|asker| self.wake(asker));
+        };
+        wake(Lookup::Version);
         if !change.differs_in(|entry| &entry.content) {
             return;
         }
-        let askers = self.deps.askers(&Lookup::Object(change.key.clone()));
-        askers.iter().filter(|asker| Some(*asker) != knows).for_each(|asker| self.wake(asker));
+        wake(Lookup::Object);
         let wait = if change.differs_in(|entry| &entry.intent) { LIST_DEBOUNCE } else { LIST_STATUS_DEBOUNCE };
         let sides = [&change.before, &change.after];
         let selects = |selector: &str| {
@@ -276,6 +283,12 @@ impl Writing<'_> {
         let entry = self.hub.cache.entry(kind, object, self.hub.keep_of(kind), &self.hub.facts);
         self.made = Some(Made::Version(entry.resource_version));
         let change = self.hub.cache.put(entry)?;
+        let made = change.after.as_ref()?;
+        if self.hub.flights.lost(self.key, &made.live.uid) {
+            // Its end was told before the write was answered, and is what there is to tell.
+            self.hub.cache.remove(made);
+            return None;
+        }
         self.hub.wake_lookers(&change, self.owner.as_ref());
         Some(change)
     }

@@ -148,8 +148,9 @@ impl Cache {
         let mut inner = self.write();
         let place = (gone.key.namespace.clone(), gone.key.name.clone());
         let store = inner.stores.get_mut(&gone.key.kind)?;
-        if store.objects.get(&place).is_some_and(|known| known.live.uid != gone.live.uid && !known.is_older_than(gone))
-        {
+        let is_later =
+            |known: &Arc<Entry>| known.live.uid != gone.live.uid && known.resource_version > gone.resource_version;
+        if store.objects.get(&place).is_some_and(is_later) {
             return None;
         }
         let before = store.objects.remove(&place)?;
@@ -206,5 +207,27 @@ impl Inner {
         if let (Some(owner), Some(entry)) = (new, after) {
             self.children.entry(owner).or_default().insert(entry.key.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn entry(uid: &str, version: u64) -> Entry {
+        let object =
+            json!({"metadata": {"name": "a", "namespace": "ns", "uid": uid, "resourceVersion": version.to_string()}});
+        let kind = GroupKind::new("", "ConfigMap");
+        Cache::default().entry(&kind, object, Keep::default(), &facts::Facts::keyed([0; 32]))
+    }
+
+    #[test]
+    fn the_end_of_an_earlier_life_ends_no_later_one() {
+        let cache = Cache::default();
+        cache.put(entry("first", 1));
+        cache.put(entry("second", 3));
+        assert!(cache.remove(&entry("first", 2)).is_none());
+        assert!(cache.remove(&entry("second", 4)).is_some());
     }
 }

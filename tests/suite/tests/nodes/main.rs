@@ -14,5 +14,6 @@ mod measured;
 mod pace;
 mod page;
 mod pair;
+mod rivals;
 mod scale;
 mod world;
