@@ -167,6 +167,10 @@ pub const DESIRED_ANNOTATION: &str = "opstack.optimism.io/desired";
 pub const POLICY_ANNOTATION: &str = "opstack.optimism.io/policy";
 /// Annotation of a child whose pods run the operator's own image: which one.
 pub const IMAGE_ANNOTATION: &str = "opstack.optimism.io/image";
+/// Annotation of a workload of a rollout group: hash of what its pods are made of.
+pub const TEMPLATE_ANNOTATION: &str = "opstack.optimism.io/rollout-template";
+/// Annotation of a workload of a rollout group while it rolls in its turn.
+pub const TURN_ANNOTATION: &str = "opstack.optimism.io/rollout-turn";
 /// Label of the pods of a child: which workload they are of, as [`workload_label`] has it.
 pub const WORKLOAD_LABEL: &str = "opstack.optimism.io/workload";
 /// All annotations that only the host may write begin so.

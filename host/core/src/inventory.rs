@@ -16,6 +16,7 @@ use crate::hash;
 use crate::ids::{
     DESIRED_ANNOTATION, FIELD_MANAGER_PREFIX, IMAGE_ANNOTATION, OWNER_ANNOTATION, ObjectKey, POLICY_ANNOTATION,
 };
+use crate::rollout::{Rollout, Turn};
 
 /// A live object, as much of it as planning needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Live {
     pub replicas: Option<i64>,
     /// `.status` as JSON text.
     pub status: Option<Box<str>>,
+    /// From the annotations of a rollout group.
+    pub rollout: Option<Arc<Rollout>>,
 }
 
 /// Prefix of the annotation that holds the hash of a patch; the plugin's name follows.
@@ -71,6 +74,7 @@ impl Live {
             terminating: !metadata["deletionTimestamp"].is_null(),
             replicas: object["spec"]["replicas"].as_i64(),
             status: Some(&object["status"]).filter(|s| keep_status && !s.is_null()).map(|s| s.to_string().into()),
+            rollout: Rollout::of(annotations).map(Arc::new),
         }
     }
 
@@ -82,6 +86,11 @@ impl Live {
     /// Hash of the patch that a plugin applied.
     pub fn patch_of(&self, plugin: &str) -> Option<&str> {
         self.patches.iter().find(|(name, _)| name.as_ref() == plugin).map(|(_, hash)| hash.as_ref())
+    }
+
+    /// Its turn, while it rolls in one.
+    pub fn turn(&self) -> Option<Turn> {
+        self.rollout.as_ref()?.turn
     }
 
     /// Whether the difference between two records matters to the owner: anything but the resource version.

@@ -28,4 +28,5 @@ pub mod policy;
 pub mod probe;
 pub mod readiness;
 pub mod requeue;
+pub mod rollout;
 pub mod status;

@@ -97,9 +97,13 @@ fn judge(
     if live.terminating {
         return Ok(Verdict::Leaving);
     }
+    if child.held {
+        return Ok(Verdict::Fine);
+    }
     let fields = live.fields_of(&plugin.field_manager());
     let untouched = fields.is_some() && fields == baseline.0.get(&child.key).map(AsRef::as_ref);
-    Ok(if recorded == Some(child.hash.as_str()) && untouched { Verdict::Fine } else { Verdict::Apply })
+    let is_same = recorded == Some(child.hash.as_str()) && live.turn() == child.turn;
+    Ok(if is_same && untouched { Verdict::Fine } else { Verdict::Apply })
 }
 
 /// Whether a live object is the owner's. One whose owner annotation somebody removed still is, while fields of it are ours:

@@ -13,6 +13,7 @@ use crate::ids::{
 };
 use crate::inventory::PATCH_ANNOTATION_PREFIX;
 use crate::probe::Question;
+use crate::rollout::{GROUP_ANNOTATION, SETTLED_ANNOTATION, Turn};
 
 mod pod_security;
 
@@ -55,6 +56,22 @@ pub struct DesiredChild {
     pub object: Value,
     /// Hash of it, also in its annotation.
     pub hash: String,
+    /// Its turn, while its pods are replaced in one.
+    pub turn: Option<Turn>,
+    /// It stays as it is for now, for it is another's turn.
+    pub held: bool,
+}
+
+impl DesiredChild {
+    /// Adds an annotation that the hash does not cover.
+    pub fn annotate(&mut self, key: &str, value: &str) {
+        annotate(&mut self.object, key, value);
+    }
+
+    /// The group of its rollouts.
+    pub fn rollout_group(&self) -> Option<&str> {
+        self.object["metadata"]["annotations"][GROUP_ANNOTATION].as_str()
+    }
 }
 
 /// Checked children of one owner.
@@ -122,7 +139,7 @@ fn check_one(
     }
     pod_security::check(&key, &object, grants.pod_security)?;
     let hash = dress(&key, &mut object, resource.policy, owner, plugin);
-    Ok(DesiredChild { key, gvk, policy: resource.policy, object, hash })
+    Ok(DesiredChild { key, gvk, policy: resource.policy, object, hash, turn: None, held: false })
 }
 
 fn check_place(key: &ObjectKey, gvk: &Gvk, owner: &Owner, grants: &Grants, kinds: &dyn Kinds) -> Result<(), Fault> {
@@ -168,8 +185,10 @@ fn check_metadata(key: &ObjectKey, object: &Value) -> Result<(), Fault> {
             return Err(Fault::plugin("InvalidAnswer", format!("{key} sets metadata.{field}, which is the host's")));
         }
     }
-    let reserved =
-        metadata["annotations"].as_object().into_iter().flat_map(Map::keys).find(|k| k.starts_with(RESERVED_PREFIX));
+    let is_rolled = ["StatefulSet", "Deployment"].contains(&key.kind.kind.as_ref());
+    let is_granted = |name: &str| is_rolled && [GROUP_ANNOTATION, SETTLED_ANNOTATION].contains(&name);
+    let mut names = metadata["annotations"].as_object().into_iter().flat_map(Map::keys);
+    let reserved = names.find(|name| name.starts_with(RESERVED_PREFIX) && !is_granted(name));
     match reserved {
         Some(name) => {
             Err(Fault::plugin("InvalidAnswer", format!("{key} sets the annotation {name}, which is the host's")))

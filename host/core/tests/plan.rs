@@ -66,7 +66,8 @@ fn desired(wants: &[Want]) -> Desired {
         }
         let hash = format!("{}-{:?}", want.version, want.policy);
         let gvk = Gvk::new(group, "v1", kind);
-        desired.children.push(DesiredChild { key, gvk, policy: want.policy, object: hash.clone().into(), hash });
+        let object = hash.clone().into();
+        desired.children.push(DesiredChild { key, gvk, policy: want.policy, object, hash, turn: None, held: false });
     }
     desired
 }

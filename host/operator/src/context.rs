@@ -12,6 +12,7 @@ use crate::leader::Leader;
 use crate::metrics::Metrics;
 use crate::plugins::Registry;
 use crate::report::Written;
+use crate::turns::Turns;
 
 /// Handles on everything around a reconcile.
 pub struct Context {
@@ -31,6 +32,8 @@ pub struct Context {
     pub baselines: Baselines,
     /// When statuses were written.
     pub written: Written,
+    /// Whose turn it is to have its pods replaced.
+    pub turns: Turns,
 }
 
 impl Context {

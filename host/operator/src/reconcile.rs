@@ -4,28 +4,24 @@
 //! observe (memory) ─► render (sandbox) ─► policy, plan (core) ─► apply (API server) ─► act ─► report (API server)
 //! ```
 
-use opstack_core::answer::{Answer, Children, Failure, Finalized, Phases, Policy};
+use opstack_core::answer::{Answer, Children, Failure, Finalized, Phases};
 use opstack_core::blame::{Blame, Fault};
 use opstack_core::conditions::Standing;
 use opstack_core::ids::{Gvk, ObjectKey, PluginName};
-use opstack_core::inventory::{Baseline, Inventory};
-use opstack_core::policy::{self, Desired, DesiredChild, Owner};
-use opstack_core::readiness::{Readiness, judge};
+use opstack_core::policy::{self, Owner};
 use opstack_core::requeue::{self, Requeue};
-use opstack_core::{image, plan, status};
+use opstack_core::status;
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tracing::{info, warn};
+use tracing::warn;
 
-use crate::apply::Applied;
 use crate::cache::Entry;
 use crate::context::Context;
 use crate::deps::Lookup;
 use crate::plugins::Serving;
 use crate::report::{self, Report, Reported, Subject};
-use crate::{apply, finalizer, render, secrets};
+use crate::{children, finalizer, render, secrets};
 
 /// A kind whose objects are reconciled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,11 +45,13 @@ struct Outcome {
     applied: Option<String>,
     /// Something was written beside the status.
     wrote: bool,
+    /// What was written lets more be written.
+    again: bool,
 }
 
 impl Outcome {
     fn of(standing: Standing) -> Self {
-        Self { standing, answer: None, applied: None, wrote: false }
+        Self { standing, answer: None, applied: None, wrote: false, again: false }
     }
 }
 
@@ -81,7 +79,9 @@ pub async fn reconcile(cx: &Context, served: &ServedKind, key: &ObjectKey, in_li
     if requeue::yields(outcome.wrote, in_line) {
         return Requeue::Behind;
     }
-    conclude(cx, served, serving.as_deref(), &entry, &object, outcome).await
+    let again = outcome.again;
+    let next = conclude(cx, served, serving.as_deref(), &entry, &object, outcome).await;
+    if again { Requeue::Behind } else { next }
 }
 
 fn faulty(fault: Fault) -> Standing {
@@ -130,102 +130,22 @@ async fn advance(
     }
     // A key of a Secret that somebody removes is made again.
     cx.hub.deps.add(key, answer.secrets.iter().map(|secret| Lookup::Object(secrets::key_of(secret))));
+    let mut again = false;
     let (standing, applied) = match &answer.children {
         Children::Keep(why) => (Standing::Progressing("Kept".into(), why.clone()), None),
         Children::Apply(resources) => {
             let owner =
                 Owner { key: key.clone(), uid: entry.live.uid.to_string(), api_version: served.gvk.api_version() };
             let desired = policy::check(resources, &owner, &serving.name, &serving.grants, cx.hub.kinds.as_ref())?;
-            let (standing, digest, applied) = carry_out(cx, serving, key, object, desired).await?;
-            wrote |= applied;
-            (standing, Some(digest))
+            let carried = children::carry_out(cx, serving, key, object, desired).await?;
+            wrote |= carried.wrote;
+            again = carried.again;
+            (carried.standing, Some(carried.digest))
         }
     };
     cx.chain.declare(key, &answer.probes);
     cx.chain.act(key, &answer.actions);
-    Ok(Outcome { standing: with_opinion(standing, &answer), answer: Some(answer), applied, wrote })
-}
-
-/// Plans and applies. Gives where the children stand, the digest of the baseline, and whether anything was written.
-async fn carry_out(
-    cx: &Context,
-    serving: &Serving,
-    key: &ObjectKey,
-    object: &Value,
-    mut desired: Desired,
-) -> Result<(Standing, String, bool), Fault> {
-    let manager = serving.name.field_manager();
-    let live = cx.hub.cache.inventory(key, desired.children.iter().map(|child| &child.key));
-    image::keep(&mut desired, &live, &cx.facts.host_image);
-    let desired = &desired;
-    let wanted = || desired.children.iter().map(|child| &child.key);
-    cx.hub.deps.add(key, not_ours(key, desired, &live));
-    let mut baseline = cx.baselines.get(key).unwrap_or_else(|| {
-        Baseline::recover(&only(&live, desired), &manager, object["status"][status::APPLIED].as_str())
-    });
-    let plan = plan::plan(key, &serving.name, desired, &live, &baseline)?;
-    if !plan.is_empty() {
-        info!(writes = plan.waves.iter().map(Vec::len).sum::<usize>(), "applying");
-        let applied = Applied::default();
-        let outcome = apply::apply(cx, &serving.name, desired, &plan, &applied).await;
-        applied.enter(&mut baseline);
-        cx.baselines.set(key, baseline.clone());
-        outcome?;
-    }
-    let live = cx.hub.cache.inventory(key, wanted());
-    // Not what is live now: a child that somebody changed meanwhile must not pass for ours.
-    let kept: BTreeSet<_> = wanted().filter(|child| live.contains_key(child)).collect();
-    baseline.0.retain(|child, _| kept.contains(child));
-    let digest = baseline.digest();
-    cx.baselines.set(key, baseline);
-    let standing = match plan.leaving.first() {
-        Some(leaving) => {
-            Standing::Progressing("Terminating".into(), format!("{leaving} is being deleted and will be made again"))
-        }
-        None => standing_of_children(desired, &live),
-    };
-    Ok((standing, digest, !plan.is_empty()))
-}
-
-/// What of the inventory is wanted: a child on its way out must not count in the baseline.
-fn only(live: &Inventory, desired: &Desired) -> Inventory {
-    let wanted = desired.children.iter().filter_map(|child| live.get_key_value(&child.key));
-    wanted.map(|(key, live)| (key.clone(), live.clone())).collect()
-}
-
-/// Objects of others that matter here: those that are patched, and those that stand where a child should. Their changes wake
-/// the owner, as its own children's do anyway.
-fn not_ours<'a>(owner: &'a ObjectKey, desired: &'a Desired, live: &'a Inventory) -> impl Iterator<Item = Lookup> + 'a {
-    let taken = |child: &DesiredChild| live.get(&child.key).is_some_and(|live| live.owner.as_ref() != Some(owner));
-    let others = desired.children.iter().filter(move |child| child.policy == Policy::Patch || taken(child));
-    others.map(|child| Lookup::Version(child.key.clone()))
-}
-
-fn standing_of_children(desired: &Desired, live: &Inventory) -> Standing {
-    let mut progressing = None;
-    for child in &desired.children {
-        let kind = child.key.kind.kind.as_ref();
-        let readiness = match live.get(&child.key) {
-            None => Readiness::Progressing("does not exist yet".into()),
-            Some(live) => {
-                let status =
-                    live.status.as_deref().and_then(|status| serde_json::from_str(status).ok()).unwrap_or(Value::Null);
-                judge(kind, live.generation, live.replicas, live.terminating, &status)
-            }
-        };
-        let name = format!("{kind} {}", child.key.name);
-        match readiness {
-            Readiness::Ready => {}
-            Readiness::Failed(why) => return Standing::Progressing("Failed".into(), format!("{name}: {why}")),
-            Readiness::Progressing(why) => {
-                progressing.get_or_insert(format!("{name}: {why}"));
-            }
-            Readiness::Terminating => {
-                progressing.get_or_insert(format!("{name} is being deleted"));
-            }
-        }
-    }
-    progressing.map_or(Standing::Ready, |what| Standing::Progressing("Progressing".into(), what))
+    Ok(Outcome { standing: with_opinion(standing, &answer), answer: Some(answer), applied, wrote, again })
 }
 
 /// The plugin may know more than the children tell: its `Ready=False` counts.

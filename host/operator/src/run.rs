@@ -136,6 +136,7 @@ impl Operator {
             facts: Arc::new(cluster),
             baselines: Default::default(),
             written: Default::default(),
+            turns: Default::default(),
         });
         let plugins_seen = watch::Sender::new(false);
         let controllers = Controllers::new(cx.clone(), args.concurrency.max(1), plugins_seen.subscribe(), stop.clone());
@@ -197,6 +198,7 @@ impl Operator {
                 return;
             }
             self.cx.baselines.clear();
+            self.cx.turns.clear();
         }
     }
 

@@ -5,7 +5,7 @@ use opstack_sdk::cluster::kind_of;
 use opstack_sdk::k8s_openapi::api::apps::v1::StatefulSet;
 use opstack_sdk::k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use opstack_sdk::kubernetes::{
-    Hash, check_claims, config_map, disruption_budget, pod_template, service_account, stateful_set,
+    Hash, check_claims, config_map, disruption_budget, in_turn, pod_template, service_account, stateful_set,
 };
 use opstack_sdk::opstack::overrides::with_pod_template;
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use crate::settle::{FILES, Node, settings_path};
 use crate::side_by_side::Nodes;
+use crate::spec::Rollout;
 
 mod pod;
 mod policy;
@@ -110,6 +111,10 @@ fn workload(node: &Node<'_>) -> Result<StatefulSet, Failure> {
     }
     workload.metadata.name = Some(node.place.workload.clone());
     workload.metadata.annotations = Some(BTreeMap::from([(DATA_SETTINGS.into(), settings)]));
+    if node.spec().rollout == Rollout::InTurn {
+        let group = format!("{}/{}", node.network.namespace, node.network.name);
+        in_turn(&mut workload.metadata, &group, &format!("{}=true", crate::labels::SYNCED));
+    }
     Ok(workload)
 }
 

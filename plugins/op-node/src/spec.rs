@@ -80,6 +80,9 @@ pub struct OpNodeSpec {
     /// Pods. 0 stops the node and keeps its data. More than one is for replicas only.
     #[serde(default = "one")]
     pub replicas: Int<0, 100>,
+    /// Whether pods whose template changed wait for those of the network's other nodes.
+    #[serde(default)]
+    pub rollout: Rollout,
     /// What becomes of the volumes of the node, those of the execution client and of the safe head database.
     #[serde(default)]
     pub persistent_volume_claim_retention_policy: ClaimRetention,
@@ -140,6 +143,17 @@ pub struct ExecutionClient {
     /// Settings of the client, with the fields of `opGeth`, before which they go.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings: Option<ExecutionSettings>,
+}
+
+/// Whether pods whose template changed wait for those of the network's other nodes. One that is not even ready is replaced at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Rollout {
+    /// Of all the nodes of the network that are replaced in turn, one pod is replaced at a time; the next one when that is ready
+    /// again, and at the chain's head where it was there before.
+    #[default]
+    InTurn,
+    /// They don't wait for other nodes, nor for the chain's head: each when the one before of the same node is ready.
+    AtOnce,
 }
 
 /// How a node changes to another client. Data directories are not portable: the new client begins with an empty volume,

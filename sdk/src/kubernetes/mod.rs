@@ -32,4 +32,4 @@ pub use pod::{
 };
 pub use probe::{exec_probe, http_probe, liveness, readiness, startup, tcp_probe};
 pub use service::{headless_service, port, service, udp_port};
-pub use workload::{claim, deployment, stateful_set};
+pub use workload::{claim, deployment, in_turn, stateful_set};

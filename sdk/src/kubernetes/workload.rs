@@ -53,6 +53,14 @@ pub fn stateful_set(
     StatefulSet { metadata: app.metadata(), spec: Some(spec), ..Default::default() }
 }
 
+/// Puts a workload into a rollout group: the host replaces the pods of one of them at a time. `settled` selects the labels of
+/// pods that are as they should be; one that was so has to be so again before the next one's turn.
+pub fn in_turn(workload: &mut ObjectMeta, group: &str, settled: &str) {
+    let annotations = [("group", group), ("settled", settled)];
+    let annotations = annotations.map(|(key, value)| (format!("opstack.optimism.io/rollout-{key}"), value.to_string()));
+    workload.annotations.get_or_insert_default().extend(annotations);
+}
+
 /// A claim template; `snapshot` is a VolumeSnapshot from which a new volume is filled. Its labels are the workload's selector only: templates can't change once they exist.
 pub fn claim(
     app: &App,

@@ -1,6 +1,9 @@
 //! A node changes its execution client, and a client its version, under the chain.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use chain::{CHAIN, Layer, NODES, Site, until};
@@ -153,19 +156,23 @@ fn add_another(site: &Site) -> Result<()> {
     site.kubectl().apply(&other.to_string()).map(drop)
 }
 
-/// Another version of the stranger's client rolls the Pods that have it, of one node one after the other: the next goes when
-/// the one before is ready. No other Pod notices.
+/// Another version of the stranger's client rolls the Pods that have it, of all nodes one after the other: the next goes when the
+/// one before is synced. No other Pod notices.
 fn of_a_version(site: &Site) -> Result<()> {
     until("the other node is synced", || Ok(Pods::now(site)?.of(OTHER).filter(|pod| pod.is_synced).count() == 2))?;
     let (before, ids) = (Pods::now(site)?, peer_ids(site)?);
     let began = Instant::now();
     deliver(site, &modules::patched(&geth_leveldb(), FIRST, LATER))?;
-    let mut most = 0;
+    let mut done = BTreeSet::new();
     until("all Pods with the client have its other version, and are synced", || {
         let now = Pods::now(site)?;
-        let ready = now.of(OTHER).filter(|pod| pod.is_ready).count();
-        ensure!(ready > 0, "no Pod of {OTHER} is ready: {now:?}");
-        most = most.max(before.0.len() - now.0.values().filter(|pod| pod.is_ready).count());
+        let is_begun = |name: &&String| {
+            let (before, now) = (before.0.get(*name), now.0.get(*name));
+            now.is_none_or(|now| now.is_ending || before.is_none_or(|before| before.uid != now.uid))
+        };
+        let begun: BTreeSet<_> = before.0.keys().filter(is_begun).cloned().collect();
+        done.extend(begun.iter().filter(|name| now.0.get(*name).is_some_and(|pod| pod.is_synced)).cloned());
+        ensure!(begun.difference(&done).count() <= 1, "of {begun:?} only {done:?} were synced: {now:?}");
         Ok(now.0.values().filter(|pod| pod.is_synced && pod.client.contains(LATER)).count() == 3)
     })?;
     ensure!(peer_ids(site)? == ids, "derived peer ids are other ones in new Pods");
@@ -179,7 +186,7 @@ fn of_a_version(site: &Site) -> Result<()> {
     figure(
         'D',
         &format!(
-            "another version of {STRANGER} rolled the {} Pods that have it in {:.1} s, {most} at most at once, of one node one after the other when the one before was ready; no other Pod of {} noticed",
+            "another version of {STRANGER} rolled the {} Pods that have it in {:.1} s, one after the other, each when the one before was synced; no other Pod of {} noticed",
             rolled.len(),
             began.elapsed().as_secs_f64(),
             before.0.len(),
@@ -207,8 +214,7 @@ struct Pods(BTreeMap<String, Pod>);
 struct Pod {
     node: String,
     uid: String,
-    /// It is not ending, and its containers are ready.
-    is_ready: bool,
+    is_ending: bool,
     is_synced: bool,
     /// The container of the execution client.
     client: String,
@@ -222,13 +228,12 @@ impl Pods {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let pod = |pod: &Value| {
             let (metadata, labels) = (&pod["metadata"], &pod["metadata"]["labels"]);
-            let is_ready = |condition: &Value| condition["type"] == "Ready" && condition["status"] == "True";
-            let is_there = metadata["deletionTimestamp"].is_null();
+            let is_ending = !metadata["deletionTimestamp"].is_null();
             let pod = Pod {
                 node: text(&labels["app.kubernetes.io/instance"]),
                 uid: text(&metadata["uid"]),
-                is_ready: is_there && pod["status"]["conditions"].as_array().into_iter().flatten().any(is_ready),
-                is_synced: is_there && labels["optimism.io/synced"] == "true",
+                is_ending,
+                is_synced: !is_ending && labels["optimism.io/synced"] == "true",
                 client: pod["spec"]["containers"][0].to_string(),
             };
             (text(&metadata["name"]), pod)

@@ -15,5 +15,6 @@ mod pace;
 mod page;
 mod pair;
 mod rivals;
+mod rollout;
 mod scale;
 mod world;

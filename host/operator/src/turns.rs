@@ -1,0 +1,206 @@
+//! Whose turn it is to have its pods replaced (see `opstack_core::rollout`).
+//!
+//! A turn is noted on the workload that has it, where every replica of the operator finds it. What was just taken and is not
+//! written yet is remembered here: between the two, nobody else may take it.
+
+use opstack_core::ids::{GroupKind, ObjectKey, WORKLOAD_LABEL, workload_label};
+use opstack_core::inventory::{Inventory, Live};
+use opstack_core::policy::{Desired, DesiredChild};
+use opstack_core::readiness::{Readiness, judge};
+use opstack_core::rollout::{self, Pod, Standing, Turn};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::cache::{Cache, Entry, Selector};
+use crate::context::Context;
+use crate::deps::Lookup;
+use crate::hub::Hub;
+
+/// A turn that was taken, and may not be written yet.
+struct Taken {
+    child: ObjectKey,
+    owner: ObjectKey,
+    until: Standing,
+}
+
+/// The turns of this process, by group.
+#[derive(Default)]
+pub struct Turns(Mutex<HashMap<Box<str>, Taken>>);
+
+/// A workload that waits for its turn.
+pub struct Waits {
+    /// Which.
+    pub child: ObjectKey,
+    /// Whose turn it is.
+    pub behind: ObjectKey,
+}
+
+impl Turns {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Taken>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets everything: what another replica has written since is noted on the workloads.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    /// What this workload's turn ends with, if it was taken and is not written.
+    fn taken_by(&self, group: &str, child: &ObjectKey) -> Option<Standing> {
+        self.lock().get(group).filter(|taken| taken.child == *child).map(|taken| taken.until)
+    }
+
+    /// Takes the turn of a group.
+    ///
+    /// # Errors
+    /// The workload whose turn it is.
+    fn take(&self, cache: &Cache, group: &str, taken: Taken) -> Result<(), ObjectKey> {
+        let mut turns = self.lock();
+        if let Some(other) = turns.get(group).filter(|other| other.child != taken.child) {
+            // Whoever is being deleted won't have its turn.
+            if cache.get(&other.owner).is_some_and(|owner| !owner.live.terminating) {
+                return Err(other.child.clone());
+            }
+        }
+        if let Some(other) = rolling(cache, group, &taken.child) {
+            return Err(other);
+        }
+        turns.insert(group.into(), taken);
+        Ok(())
+    }
+
+    /// Forgets the turns of an owner that are written, and those of workloads that it does not want any more. What is being made
+    /// anew keeps its turn. Those who wait for what is forgotten look again.
+    pub fn written(&self, hub: &Hub, owner: &ObjectKey, desired: &Desired) {
+        let is_wanted = |child: &ObjectKey| desired.children.iter().any(|wanted| wanted.key == *child);
+        let is_away = |child: &ObjectKey| hub.cache.get(child).is_none_or(|entry| entry.live.terminating);
+        let is_over = |taken: &Taken| taken.owner == *owner && !(is_wanted(&taken.child) && is_away(&taken.child));
+        let over: Vec<_> = self.lock().extract_if(|_, taken| is_over(taken)).map(|(_, taken)| taken.child).collect();
+        over.into_iter().for_each(|child| hub.wake_askers(&Lookup::Version(child)));
+    }
+}
+
+/// Another workload of the group that rolls in its turn, or is being made anew.
+fn rolling(cache: &Cache, group: &str, but: &ObjectKey) -> Option<ObjectKey> {
+    let kinds = ["StatefulSet", "Deployment"].map(|kind| GroupKind::new("apps", kind));
+    let members = kinds.iter().flat_map(|kind| cache.list(kind, None)).filter(|entry| {
+        entry.key != *but && entry.live.rollout.as_ref().is_some_and(|rollout| rollout.group.as_ref() == group)
+    });
+    let rolls = |entry: &Arc<Entry>| {
+        entry.live.terminating
+            || entry.live.turn().is_some_and(|turn| stands(cache, &entry.key, &entry.live) < turn.until)
+    };
+    members.filter(rolls).map(|entry| entry.key.clone()).next()
+}
+
+/// Gives the workloads of groups whose pods are to be replaced their turn, or holds them back.
+pub fn take(cx: &Context, owner: &ObjectKey, desired: &mut Desired, live: &Inventory) -> Vec<Waits> {
+    let mut waiting = Vec::new();
+    for child in &mut desired.children {
+        let Some(group) = child.rollout_group().map(ToString::to_string) else { continue };
+        let template = rollout::note_template(child);
+        let before = live.get(&child.key);
+        match turn(cx, owner, &group, child, before.map(|live| (live.as_ref(), template.as_str()))) {
+            Ok(turn) => turn.into_iter().for_each(|turn| rollout::give(child, turn)),
+            Err(behind) => {
+                child.held = true;
+                // The end of its turn is written on it.
+                cx.hub.deps.add(owner, [Lookup::Version(behind.clone())]);
+                waiting.push(Waits { child: child.key.clone(), behind });
+            }
+        }
+        if child.turn.is_some() {
+            let pods = live_pods(&cx.hub.cache, &child.key);
+            cx.hub.deps.add(owner, pods.iter().map(|pod| Lookup::Version(pod.key.clone())));
+        }
+    }
+    waiting
+}
+
+/// The turn of a workload, if it has or takes one. `before` is the live one, with the hash of what its pods shall be made of.
+fn turn(
+    cx: &Context,
+    owner: &ObjectKey,
+    group: &str,
+    child: &DesiredChild,
+    before: Option<(&Live, &str)>,
+) -> Result<Option<Turn>, ObjectKey> {
+    let (cache, wanted) = (&cx.hub.cache, child.object["spec"]["replicas"].as_i64().unwrap_or(1));
+    let Some((live, template)) = before else {
+        // It is being made anew, or is new.
+        return Ok(cx.turns.taken_by(group, &child.key).map(|until| Turn::begin(until, wanted)));
+    };
+    let had = live.turn();
+    if live.rollout.as_ref().is_some_and(|rollout| rollout.template.as_ref() == template) {
+        return Ok(had.and_then(|turn| goes_on(cache, &child.key, live, turn)));
+    }
+    if let Some(turn) = had {
+        return Ok(Some(Turn::begin(turn.until, wanted)));
+    }
+    match stands(cache, &child.key, live) {
+        Standing::Rolling => Ok(None),
+        until => {
+            let taken = Taken { child: child.key.clone(), owner: owner.clone(), until };
+            cx.turns.take(cache, group, taken).map(|()| Some(Turn::begin(until, wanted)))
+        }
+    }
+}
+
+/// A turn as far as it may go by now; nothing once it is over.
+fn goes_on(cache: &Cache, key: &ObjectKey, live: &Live, turn: Turn) -> Option<Turn> {
+    if stands(cache, key, live) >= turn.until {
+        return None;
+    }
+    let status = status_of(live);
+    // Until its controller has seen it, the newest revision is not known.
+    if status["observedGeneration"].as_i64().is_none_or(|seen| seen < live.generation) {
+        return Some(turn);
+    }
+    Some(rollout::proceed(turn, live.replicas.unwrap_or(1), &pods(cache, key, live, &status)))
+}
+
+/// Whether a turn that was written can go further, or is over.
+pub fn moves(cx: &Context, desired: &Desired) -> bool {
+    desired.children.iter().any(|child| {
+        let live = cx.hub.cache.get(&child.key).filter(|_| child.turn.is_some());
+        live.is_some_and(|entry| {
+            entry.live.turn().and_then(|turn| goes_on(&cx.hub.cache, &child.key, &entry.live, turn)) != child.turn
+        })
+    })
+}
+
+fn status_of(live: &Live) -> Value {
+    live.status.as_deref().and_then(|status| serde_json::from_str(status).ok()).unwrap_or_default()
+}
+
+fn stands(cache: &Cache, key: &ObjectKey, live: &Live) -> Standing {
+    let status = status_of(live);
+    let ready = judge(&key.kind.kind, live.generation, live.replicas, live.terminating, &status) == Readiness::Ready;
+    rollout::standing(ready, live.replicas.unwrap_or(1), &pods(cache, key, live, &status))
+}
+
+fn live_pods(cache: &Cache, workload: &ObjectKey) -> Vec<Arc<Entry>> {
+    let Some(label) = workload_label(workload) else { return vec![] };
+    let selector = Selector::parse(&format!("{WORKLOAD_LABEL}={label}"));
+    let pods = cache.list(&GroupKind::new("", "Pod"), Some(&workload.namespace));
+    pods.into_iter().filter(|pod| pod.is_selected(&selector) && !pod.live.terminating).collect()
+}
+
+fn pods(cache: &Cache, workload: &ObjectKey, live: &Live, status: &Value) -> Vec<Pod> {
+    let settled = live.rollout.as_ref().and_then(|rollout| rollout.settled.as_deref()).map(Selector::parse);
+    let pod = |entry: Arc<Entry>| {
+        let (object, name) = (entry.parsed(), entry.key.name.as_ref());
+        let conditions = object["status"]["conditions"].as_array();
+        let is_ready = conditions.into_iter().flatten().any(|one| one["type"] == "Ready" && one["status"] == "True");
+        let standing = match (is_ready, &settled) {
+            (false, _) => Standing::Rolling,
+            (true, Some(selector)) if !entry.is_selected(selector) => Standing::Ready,
+            (true, _) => Standing::Settled,
+        };
+        let revision = &object["metadata"]["labels"]["controller-revision-hash"];
+        let ordinal = name.rsplit_once('-').and_then(|(_, ordinal)| ordinal.parse().ok()).unwrap_or(-1);
+        Pod { ordinal, is_new: !revision.is_null() && *revision == status["updateRevision"], standing }
+    };
+    live_pods(cache, workload).into_iter().map(pod).collect()
+}
