@@ -14,10 +14,12 @@
 //!
 //! A variable of a program's own that it does not know is a failure, too: the programs only log those.
 //!
-//! A whole pod can also be run for as long as a test likes ([`Live`]), in a network in which the test is, too.
+//! A whole pod can also be run for as long as a test likes ([`Live`]), in a network in which the test is, too; and a small
+//! chain of real programs, whose arguments are the test's own ([`chain`]).
 //!
 //! What is not rendered but belongs to the user (keys, the chain's files, what listens at a URL) is made up here.
 
+pub mod chain;
 mod files;
 mod judge;
 mod live;

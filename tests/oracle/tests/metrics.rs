@@ -1,11 +1,9 @@
 //! What the real programs of both releases expose while they work for a chain that lives: of each family of metrics that
 //! users are promised a series, and all that the plugins ask for.
 
-mod chain;
-
 use anyhow::{Context as _, Result, ensure};
-use chain::Chain;
 use op_programs::Release;
+use oracle::chain::Chain;
 use std::fs;
 use std::path::Path;
 
@@ -50,7 +48,7 @@ fn asked_by(plugin: &str) -> Result<Vec<String>> {
 }
 
 fn check(release: Release) -> Result<()> {
-    let mut chain = Chain::start(release)?;
+    let mut chain = Chain::start(release, None)?;
     let asked: Vec<_> = PLUGINS.iter().map(|plugin| Ok((*plugin, asked_by(plugin)?))).collect::<Result<_>>()?;
     let asked =
         asked.iter().flat_map(|(plugin, names)| names.iter().map(|name| (*plugin, "the plugin", name.as_str(), "")));
@@ -79,7 +77,7 @@ fn a_batcher_that_is_restarted_loses_nothing() {
 }
 
 fn restart(release: Release) -> Result<()> {
-    let mut chain = Chain::start(release)?;
+    let mut chain = Chain::start(release, None)?;
     let head = |chain: &Chain, which: &str| {
         let label = format!("layer=\"l2\",type=\"{which}\"");
         value(&chain.scrape("op-node")?, "op_node_default_refs_number", &label).context("no head")

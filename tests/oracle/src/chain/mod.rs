@@ -20,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(150);
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Contracts that are nothing but addresses.
-pub const FACTORY: &str = "0x00000000000000000000000000000000000f0001";
+/// A contract that is nothing but an address.
+const FACTORY: &str = "0x00000000000000000000000000000000000f0001";
 /// Answers 64 zeros to everything: `PUSH1 64, PUSH0, RETURN`.
 const ZEROS: &str = "0x60405ff3";
 /// Accounts that anvil gives ether to: sequencer and batcher, proposer, challenger.
@@ -55,23 +55,32 @@ pub struct Chain {
     directory: tempfile::TempDir,
     running: Vec<Running>,
     metrics: Vec<(&'static str, String)>,
+    /// The RPC of op-node.
+    node: String,
 }
 
 impl Chain {
-    /// Starts all of it with the programs of a release.
-    pub fn start(release: Release) -> Result<Self> {
+    /// Starts all of it with the programs of a release. `other` is the URL of another sequencer, for its execution client and
+    /// its op-node alike, that stands before the chain's own in the lists of the batcher.
+    pub fn start(release: Release, other: Option<&str>) -> Result<Self> {
         let mut chain = Self {
             programs: OpPrograms::find()?,
             release,
             directory: tempfile::tempdir()?,
             running: vec![],
             metrics: vec![],
+            node: String::new(),
         };
         let l1 = chain.start_l1()?;
         let (l2, engine) = chain.start_execution(&l1)?;
-        let rollup = chain.start_node(&l1, &l2, &engine)?;
-        chain.start_services(&l1, &l2, &rollup)?;
+        chain.node = chain.start_node(&l1, &l2, &engine)?;
+        chain.start_services(&l1, &l2, other)?;
         Ok(chain)
+    }
+
+    /// What op-node answers.
+    pub fn ask_node(&self, method: &str, params: Value) -> Result<Value> {
+        http::rpc(&self.node, method, params)
     }
 
     /// The programs, and what each of them exposes now.
@@ -195,7 +204,7 @@ impl Chain {
              --rollup.config={} --rollup.l1-chain-config={} --l2={engine} --l2.jwt-secret={} --l2.enginekind=geth \
              --sequencer.enabled --sequencer.l1-confs=0 --p2p.sequencer.key={} --p2p.listen.ip=127.0.0.1 --p2p.listen.tcp={p2p} \
              --p2p.no-discovery --p2p.bootnodes=, --p2p.peerstore.path=memory --p2p.discovery.path=memory \
-             --rpc.addr=127.0.0.1 --rpc.port={rpc}",
+             --rpc.addr=127.0.0.1 --rpc.port={rpc} --rpc.enable-admin",
             self.path("rollup.json"),
             self.path("l1.json"),
             self.path("jwt"),
@@ -210,15 +219,17 @@ impl Chain {
         Ok(format!("http://127.0.0.1:{rpc}"))
     }
 
-    fn start_services(&mut self, l1: &str, l2: &str, rollup: &str) -> Result<()> {
-        let data = self.path("challenger");
+    fn start_services(&mut self, l1: &str, l2: &str, other: Option<&str>) -> Result<()> {
+        let (data, rollup) = (self.path("challenger"), self.node.clone());
+        let listed = |own: &str| other.into_iter().chain([own]).collect::<Vec<_>>().join(",");
+        let (executions, rollups) = (listed(l2), listed(&rollup));
         let common = "--num-confirmations=1 --txmgr.receipt-query-interval=1s";
         for (name, key, flags) in [
             (
                 "op-batcher",
                 KEYS[0],
                 format!(
-                    "--l2-eth-rpc={l2} --rollup-rpc={rollup} --max-channel-duration=1 --sub-safety-margin=4 --poll-interval=1s \
+                    "--l2-eth-rpc={executions} --rollup-rpc={rollups} --max-channel-duration=1 --sub-safety-margin=4 --poll-interval=1s \
                      --data-availability-type=calldata --wait-node-sync=true --rpc.addr=127.0.0.1 --rpc.port={}",
                     free_port()?
                 ),
