@@ -31,7 +31,6 @@ mod control_groups;
 mod image;
 pub mod images;
 mod init;
-mod kill;
 mod libraries;
 mod machine;
 pub mod network;
@@ -39,6 +38,7 @@ mod node;
 mod packages;
 mod recipe;
 mod requirements;
+mod signals;
 mod state;
 mod tool;
 

@@ -58,5 +58,10 @@ sol! {
     interface DisputeGameFactory {
         function initialize(address owner) external;
         function setImplementation(uint32 gameType, address implementation) external;
+        function create(uint32 gameType, bytes32 rootClaim, bytes extraData) external payable returns (address);
+        function gameCount() external view returns (uint256);
+        function games(uint32 gameType, bytes32 rootClaim, bytes extraData)
+            external view returns (address proxy, uint64 timestamp);
     }
+    interface FaultDisputeGame { function claimDataLen() external view returns (uint256); }
 }

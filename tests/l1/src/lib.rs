@@ -10,6 +10,7 @@ mod artifacts;
 mod chain;
 pub mod config;
 mod driver;
+mod games;
 mod rpc;
 mod sender;
 
@@ -17,6 +18,7 @@ pub use anvil::Anvil;
 pub use artifacts::{Artifacts, CONTRACTS_VERSION};
 pub use chain::{ALPHABET, Accounts, Chain, Deployer, FaultProofs};
 pub use driver::{Settled, settle};
+pub use games::Games;
 pub use rpc::{Rpc, quantity};
 
 use anyhow::Result;

@@ -55,7 +55,7 @@ fn moves(site: &Site, from: (&str, &str), to: (&str, &str)) -> Result<f64> {
     let (old, new) = (format!("{}-0", from.1), format!("{}-0", to.1));
     let mut was_beside = false;
     until("the Service leads to the new Pod", || {
-        let serving = endpoints(site)?;
+        let serving = endpoints(site, NODE)?;
         ensure!(serving.iter().all(|pod| *pod == old || *pod == new), "the Service leads to {serving:?}");
         was_beside |= serving == [old.clone()] && field(site, &format!("pod/{new}"), "{.metadata.uid}").is_ok();
         Ok(serving == [new.clone()])

@@ -1,15 +1,10 @@
 //! The operator's page of the living chain, in a browser.
 
-use std::{
-    io::{BufRead as _, BufReader},
-    process::{Child, ChildStdout, Stdio},
-};
-
 use anyhow::{Context as _, Result, ensure};
 use chain::{Site, operator};
 use suite::plugins::root;
 
-use crate::figure;
+use crate::{figure, forward::Forward};
 
 const PICTURE: &str = "target/page-living.png";
 
@@ -22,8 +17,8 @@ pub fn shows_the_chain(site: &Site) -> Result<()> {
             return Ok(());
         }
     };
-    let forward = Forward::start(site)?;
-    let seen = page::look(&program, &forward.url, &root().join(PICTURE))?;
+    let forward = Forward::start(site, operator::NAMESPACE, "deployment/opstack", operator::PAGE)?;
+    let seen = page::look(&program, &format!("{}/", forward.url()), &root().join(PICTURE))?;
     ensure!(seen.complaints.is_empty(), "the browser complains: {:?}", seen.complaints);
     let objects = site.objects()?;
     for object in &objects {
@@ -35,36 +30,4 @@ pub fn shows_the_chain(site: &Site) -> Result<()> {
         &format!("the page shows all {} resources without a complaint of the browser: {PICTURE}", objects.len()),
     );
     Ok(())
-}
-
-/// A way to a port on the loopback of the operator's Pod.
-struct Forward {
-    kubectl: Child,
-    /// It tells of each connection, and ends when nobody can hear that.
-    _told: BufReader<ChildStdout>,
-    url: String,
-}
-
-impl Forward {
-    fn start(site: &Site) -> Result<Self> {
-        let port = format!(":{}", operator::PAGE);
-        let namespace = format!("--namespace={}", operator::NAMESPACE);
-        let mut command = site.kubectl().command([&namespace, "port-forward", "deployment/opstack", &port]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut kubectl = control_plane::spawn(command)?;
-        let mut told = BufReader::new(kubectl.stdout.take().context("a pipe")?);
-        let mut line = String::new();
-        told.read_line(&mut line)?;
-        // Forwarding from 127.0.0.1:37421 -> 8081
-        let address = line.split_whitespace().nth(2).with_context(|| format!("kubectl says {line:?}"))?;
-        Ok(Self { kubectl, _told: told, url: format!("http://{address}/") })
-    }
-}
-
-impl Drop for Forward {
-    fn drop(&mut self) {
-        // Both fail only if it has ended already.
-        let _ = self.kubectl.kill();
-        let _ = self.kubectl.wait();
-    }
 }

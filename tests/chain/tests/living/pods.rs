@@ -85,7 +85,7 @@ pub fn are_added_without_configuration(site: &Site) -> Result<()> {
         // The label first: whoever is in the list must have had it.
         let is_synced = field(site, &format!("pod/{NEW}"), r"{.metadata.labels.optimism\.io/synced}")
             .is_ok_and(|text| text == "true");
-        let served = endpoints(site)?;
+        let served = endpoints(site, REPLICA)?;
         let is_served = served.iter().any(|pod| pod == NEW);
         let is_synced_now = is_synced
             || field(site, &format!("pod/{NEW}"), r"{.metadata.labels.optimism\.io/synced}")
@@ -104,15 +104,20 @@ pub fn are_added_without_configuration(site: &Site) -> Result<()> {
     until("the second Pod is gone", || Ok(field(site, &format!("pod/{NEW}"), "{.metadata.uid}").is_err()))
 }
 
-/// The Pods behind the Service of the replica that can serve.
-pub fn endpoints(site: &Site) -> Result<Vec<String>> {
-    let selector = format!("--selector=kubernetes.io/service-name={REPLICA}");
+/// The Pods behind a Service that can serve.
+pub fn endpoints(site: &Site, service: &str) -> Result<Vec<String>> {
+    let selector = format!("--selector=kubernetes.io/service-name={service}");
     let slices = site.kubectl().run([IN, "get", "endpointslices", &selector, "--output=json"])?;
     let slices: Value = serde_json::from_str(&slices)?;
     let endpoints =
         slices["items"].as_array().into_iter().flatten().filter_map(|slice| slice["endpoints"].as_array()).flatten();
     let serving = endpoints.filter(|endpoint| endpoint["conditions"]["ready"] == true);
     Ok(serving.filter_map(|endpoint| endpoint["targetRef"]["name"].as_str().map(ToString::to_string)).collect())
+}
+
+/// An object of the chain, such as `pod/batcher-0`.
+pub fn object(site: &Site, object: &str) -> Result<Value> {
+    Ok(serde_json::from_str(&site.kubectl().run([IN, "get", object, "--output=json"])?)?)
 }
 
 /// A field of an object of the chain.
