@@ -135,6 +135,10 @@ fn turn(
     if live.rollout.as_ref().is_some_and(|rollout| rollout.template.as_ref() == template) {
         return Ok(had.and_then(|turn| goes_on(cache, &child.key, live, turn)));
     }
+    // A node is stopped, or started again: no pod takes the place of another.
+    if wanted.min(live.replicas.unwrap_or(1)) == 0 {
+        return Ok(None);
+    }
     if let Some(turn) = had {
         return Ok(Some(Turn::begin(turn.until, wanted)));
     }
@@ -203,4 +207,89 @@ fn pods(cache: &Cache, workload: &ObjectKey, live: &Live, status: &Value) -> Vec
         Pod { ordinal, is_new: !revision.is_null() && *revision == status["updateRevision"], standing }
     };
     live_pods(cache, workload).into_iter().map(pod).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::Keep;
+    use crate::cache::facts::Facts;
+    use serde_json::json;
+
+    const GROUP: &str = "chains/devnet";
+
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey::new(GroupKind::new("apps", "StatefulSet"), "ns", name)
+    }
+
+    fn owner(name: &str) -> ObjectKey {
+        ObjectKey::new(GroupKind::new("optimism.io", "OpNode"), "ns", name)
+    }
+
+    fn put(cache: &Cache, kind: &GroupKind, object: Value) {
+        let keep = Keep { body: true, status: true };
+        cache.put(cache.entry(kind, object, keep, &Facts::keyed([0; 32])));
+    }
+
+    /// A node of one ready pod, which is synced or not.
+    fn node(cache: &Cache, name: &str, version: u64, turn: Option<&str>, is_synced: bool) {
+        let metadata = |name: &str, more: Value| {
+            let mut metadata =
+                json!({"name": name, "namespace": "ns", "uid": name, "resourceVersion": version.to_string()});
+            metadata.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            metadata
+        };
+        put(cache, &owner(name).kind, json!({"metadata": metadata(name, json!({}))}));
+        let annotations = json!({rollout::GROUP_ANNOTATION: GROUP, rollout::SETTLED_ANNOTATION: "synced=true", opstack_core::ids::TURN_ANNOTATION: turn});
+        let status = json!({"observedGeneration": 1, "replicas": 1, "readyReplicas": 1, "updatedReplicas": 1});
+        let metadata_of_set = metadata(name, json!({"annotations": annotations, "generation": 1}));
+        put(cache, &key(name).kind, json!({"metadata": metadata_of_set, "spec": {"replicas": 1}, "status": status}));
+        let labels = json!({WORKLOAD_LABEL: format!("statefulset.{name}"), "synced": is_synced.to_string()});
+        let status = json!({"conditions": [{"type": "Ready", "status": "True"}]});
+        let pod = metadata(&format!("{name}-0"), json!({"labels": labels}));
+        put(cache, &GroupKind::new("", "Pod"), json!({"metadata": pod, "status": status}));
+    }
+
+    fn take(turns: &Turns, cache: &Cache, name: &str) -> Result<(), ObjectKey> {
+        turns.take(cache, GROUP, Taken { child: key(name), owner: owner(name), until: Standing::Settled })
+    }
+
+    #[test]
+    fn who_has_the_turn_keeps_it_until_it_stands_again() {
+        let cache = Cache::default();
+        ["a", "b"].iter().for_each(|name| node(&cache, name, 1, None, true));
+        let turns = Turns::default();
+        assert_eq!(take(&turns, &cache, "a"), Ok(()));
+        assert_eq!(take(&turns, &cache, "b"), Err(key("a")), "it is taken, and not yet written");
+        // Another process knows what is written alone.
+        let turns = Turns::default();
+        node(&cache, "a", 2, Some("settled/0"), false);
+        assert_eq!(take(&turns, &cache, "b"), Err(key("a")));
+        node(&cache, "a", 3, Some("ready/0"), false);
+        assert_eq!(take(&turns, &cache, "b"), Ok(()), "it was not settled before either");
+        node(&cache, "a", 4, Some("settled/0"), true);
+        assert_eq!(take(&turns, &cache, "b"), Ok(()));
+    }
+
+    #[test]
+    fn a_turn_goes_with_who_has_it() {
+        let cache = Cache::default();
+        ["a", "b"].iter().for_each(|name| node(&cache, name, 1, None, true));
+        let turns = Turns::default();
+        assert_eq!(take(&turns, &cache, "a"), Ok(()));
+        // It is being made anew: its workload is away for a moment.
+        cache.remove(&cache.get(&key("a")).unwrap());
+        assert_eq!(take(&turns, &cache, "b"), Err(key("a")));
+        assert_eq!(turns.taken_by(GROUP, &key("a")), Some(Standing::Settled));
+        cache.remove(&cache.get(&owner("a")).unwrap());
+        assert_eq!(take(&turns, &cache, "b"), Ok(()));
+    }
+
+    #[test]
+    fn other_groups_are_no_ones_business() {
+        let cache = Cache::default();
+        ["a", "b"].iter().for_each(|name| node(&cache, name, 1, Some("settled/0"), false));
+        let taken = Taken { child: key("c"), owner: owner("c"), until: Standing::Ready };
+        assert_eq!(Turns::default().take(&cache, "chains/other", taken), Ok(()));
+    }
 }

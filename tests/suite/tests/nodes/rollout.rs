@@ -10,6 +10,7 @@ use crate::chain;
 use crate::world::{self, Pod, RUNTIME, world};
 
 const NAMESPACE: &str = "rollout";
+const TURN: &str = "opstack.optimism.io/rollout-turn";
 /// Long ago, in seconds since 1970.
 const OLD: u64 = 1_700_000_000;
 
@@ -30,7 +31,11 @@ impl Living {
         let programs = Pod::start(world::address(), "op-node-replica", "op-geth-replica");
         let is_at_head = Arc::new(AtomicBool::new(true));
         let known = is_at_head.clone();
-        programs.head(move || (1000, if known.load(Ordering::Relaxed) { world::now() } else { OLD }));
+        programs.head(move || {
+            let time = if known.load(Ordering::Relaxed) { world::now() } else { OLD };
+            // A block each second since 1970.
+            (time, time)
+        });
         programs.execution.answer("eth_syncing", json!(false));
         let mut living = Self { name, uid: Value::Null, programs, is_at_head };
         living.begin();
@@ -112,8 +117,40 @@ fn one_pod_of_a_network_is_replaced_at_a_time() {
             "/apis/apps/v1/namespaces/{NAMESPACE}/statefulsets/{}",
             node["metadata"]["name"].as_str().unwrap_or_default()
         );
-        let rests = |set: &Value| set["metadata"]["annotations"]["opstack.optimism.io/rollout-turn"].is_null();
+        let rests = |set: &Value| set["metadata"]["annotations"][TURN].is_null();
         site.wait("the turn to end", &path, MINUTE, rests);
     }
     println!("D2: {order:?} one after the other");
+}
+
+#[test]
+fn one_that_waits_for_its_turn_can_be_stopped() {
+    const NAMESPACE: &str = "rollout-stop";
+    const NAMES: [&str; 2] = ["one", "two"];
+    let site = &world().site;
+    chain::namespace(site, NAMESPACE);
+    let l1 = world::double("anvil");
+    let network = chain::network(NAMESPACE, "net", &l1.url());
+    let nodes = NAMES.map(|name| chain::replica(NAMESPACE, name, 1));
+    site.create(&network);
+    nodes.iter().for_each(|node| _ = site.create(node));
+    let set = |name: &str| format!("/apis/apps/v1/namespaces/{NAMESPACE}/statefulsets/{name}");
+    for name in NAMES {
+        let pod = kubelet::wait_pods(site, NAMESPACE, name, 1).remove(0);
+        kubelet::report(site, NAMESPACE, &pod, world::address().into(), true);
+        let is_ready = |set: &Value| set["status"]["readyReplicas"] == 1 && set["status"]["updatedReplicas"] == 1;
+        site.wait("a workload to be ready", &set(name), MINUTE, is_ready);
+    }
+    site.merge(&paths::of(&network), &json!({"spec": {"sharedConfig": {"logging": {"level": "debug"}}}}));
+    let waits = || {
+        let told = nodes.iter().position(|node| {
+            site.get(&paths::of(node)).is_some_and(|live| condition::brief(&live, "Ready") == ("False", "AwaitingTurn"))
+        });
+        told.ok_or_else(|| site.log_tail())
+    };
+    let (waits, _) = until("one of them to wait", MINUTE, waits);
+    site.merge(&paths::of(&nodes[waits]), &json!({"spec": {"replicas": 0}}));
+    site.wait("it to be stopped", &set(NAMES[waits]), MINUTE, |set| set["spec"]["replicas"] == 0);
+    let other = site.get(&set(NAMES[1 - waits])).expect("it is there");
+    assert_eq!(other["metadata"]["annotations"][TURN], "ready/0", "its turn is not over: {other}");
 }
