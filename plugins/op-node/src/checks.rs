@@ -9,7 +9,8 @@ use opstack_sdk::opstack::rpc::is_loopback;
 use opstack_sdk::opstack::sequencing::HaMode;
 
 use crate::chain::Chain;
-use crate::settle::{Node, settings_path};
+use crate::client::settings_path;
+use crate::settle::Node;
 use crate::spec::{OpNodeSpec, PortSpec, Protocol, ServiceType, SyncMode};
 
 fn verdict(errors: Vec<FieldError>) -> Result<(), Failure> {

@@ -4,7 +4,8 @@ use opstack_sdk::opstack::honoured::Honoured;
 use opstack_sdk::opstack::rpc::is_loopback;
 
 use crate::checks::overridden_sync_mode;
-use crate::settle::{Node, settings_path};
+use crate::client::settings_path;
+use crate::settle::Node;
 use crate::side_by_side::unfit;
 use crate::spec::{OpNodeSpec, Sequencer, Strategy};
 

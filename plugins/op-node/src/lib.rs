@@ -7,6 +7,7 @@
 pub mod args;
 pub mod chain;
 pub mod checks;
+pub mod client;
 pub mod compat;
 pub mod honour;
 pub mod keys;

@@ -11,7 +11,8 @@ use opstack_sdk::opstack::overrides::with_pod_template;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use crate::settle::{FILES, Node, settings_path};
+use crate::client::{FILES, settings_path};
+use crate::settle::Node;
 use crate::side_by_side::Nodes;
 use crate::spec::Rollout;
 

@@ -15,8 +15,9 @@ use opstack_sdk::opstack::overrides::with_extra_env;
 use opstack_sdk::opstack::signing::Signing;
 
 use crate::args::{DATA_DIR, args, env};
+use crate::client::{FILES, SEQUENCER_URL};
 use crate::peering;
-use crate::settle::{FILES, Node, SEQUENCER_URL};
+use crate::settle::Node;
 
 /// Release for which the arguments were written.
 pub const IMAGE: &str = "us-docker.pkg.dev/oplabs-tools-artifacts/images/op-node:v1.19.3";
