@@ -164,10 +164,10 @@ fn goes_on(cache: &Cache, key: &ObjectKey, live: &Live, turn: Turn) -> Option<Tu
     Some(rollout::proceed(turn, live.replicas.unwrap_or(1), &pods(cache, key, live, &status)))
 }
 
-/// Whether a turn that was written can go further, or is over.
+/// Whether a turn that was written can go further, or is over. What is on its way out waits for its end.
 pub fn moves(cx: &Context, desired: &Desired) -> bool {
-    desired.children.iter().any(|child| {
-        let live = cx.hub.cache.get(&child.key).filter(|_| child.turn.is_some());
+    desired.children.iter().filter(|child| child.turn.is_some()).any(|child| {
+        let live = cx.hub.cache.get(&child.key).filter(|entry| !entry.live.terminating);
         live.is_some_and(|entry| {
             entry.live.turn().and_then(|turn| goes_on(&cx.hub.cache, &child.key, &entry.live, turn)) != child.turn
         })
