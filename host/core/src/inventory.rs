@@ -16,6 +16,7 @@ use crate::hash;
 use crate::ids::{
     DESIRED_ANNOTATION, FIELD_MANAGER_PREFIX, IMAGE_ANNOTATION, OWNER_ANNOTATION, ObjectKey, POLICY_ANNOTATION,
 };
+use crate::readiness::{Readiness, judge};
 use crate::rollout::{Rollout, Turn};
 
 /// A live object, as much of it as planning needs.
@@ -86,6 +87,16 @@ impl Live {
     /// Hash of the patch that a plugin applied.
     pub fn patch_of(&self, plugin: &str) -> Option<&str> {
         self.patches.iter().find(|(name, _)| name.as_ref() == plugin).map(|(_, hash)| hash.as_ref())
+    }
+
+    /// `.status`; null where there is none.
+    pub fn parsed_status(&self) -> Value {
+        self.status.as_deref().and_then(|status| serde_json::from_str(status).ok()).unwrap_or_default()
+    }
+
+    /// Whether it is ready, by the rules of its kind.
+    pub fn readiness(&self, kind: &str) -> Readiness {
+        judge(kind, self.generation, self.replicas, self.terminating, &self.parsed_status())
     }
 
     /// Its turn, while it rolls in one.

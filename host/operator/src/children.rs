@@ -6,7 +6,7 @@ use opstack_core::conditions::Standing;
 use opstack_core::ids::ObjectKey;
 use opstack_core::inventory::{Baseline, Inventory};
 use opstack_core::policy::{Desired, DesiredChild};
-use opstack_core::readiness::{Readiness, judge};
+use opstack_core::readiness::Readiness;
 use opstack_core::{image, plan, status};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -120,11 +120,7 @@ fn standing_of_children(desired: &Desired, live: &Inventory) -> Standing {
         let kind = child.key.kind.kind.as_ref();
         let readiness = match live.get(&child.key) {
             None => Readiness::Progressing("does not exist yet".into()),
-            Some(live) => {
-                let status =
-                    live.status.as_deref().and_then(|status| serde_json::from_str(status).ok()).unwrap_or(Value::Null);
-                judge(kind, live.generation, live.replicas, live.terminating, &status)
-            }
+            Some(live) => live.readiness(kind),
         };
         let name = format!("{kind} {}", child.key.name);
         match readiness {

@@ -3,8 +3,6 @@
 use opstack_core::answer::{Answer, Child, Failure, Finalized, Request};
 use opstack_core::blame::{Blame, Fault};
 use opstack_core::ids::ObjectKey;
-use opstack_core::readiness::judge;
-use serde_json::Value;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 use tracing::Span;
@@ -74,8 +72,7 @@ fn children(cx: &Context, owner: &ObjectKey) -> Vec<Child> {
         .into_iter()
         .map(|(key, live)| {
             let status = live.status.as_deref().unwrap_or("null");
-            let parsed: Value = serde_json::from_str(status).unwrap_or(Value::Null);
-            let readiness = judge(&key.kind.kind, live.generation, live.replicas, live.terminating, &parsed);
+            let readiness = live.readiness(&key.kind.kind);
             let version = cx.hub.gvk_of(&key.kind).map(|gvk| gvk.version.to_string()).unwrap_or_default();
             Child { status: status.into(), readiness, version, key }
         })

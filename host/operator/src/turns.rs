@@ -6,7 +6,7 @@
 use opstack_core::ids::{GroupKind, ObjectKey, WORKLOAD_LABEL, workload_label};
 use opstack_core::inventory::{Inventory, Live};
 use opstack_core::policy::{Desired, DesiredChild};
-use opstack_core::readiness::{Readiness, judge};
+use opstack_core::readiness::Readiness;
 use opstack_core::rollout::{self, Pod, Standing, Turn};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -156,7 +156,7 @@ fn goes_on(cache: &Cache, key: &ObjectKey, live: &Live, turn: Turn) -> Option<Tu
     if stands(cache, key, live) >= turn.until {
         return None;
     }
-    let status = status_of(live);
+    let status = live.parsed_status();
     // Until its controller has seen it, the newest revision is not known.
     if status["observedGeneration"].as_i64().is_none_or(|seen| seen < live.generation) {
         return Some(turn);
@@ -174,14 +174,9 @@ pub fn moves(cx: &Context, desired: &Desired) -> bool {
     })
 }
 
-fn status_of(live: &Live) -> Value {
-    live.status.as_deref().and_then(|status| serde_json::from_str(status).ok()).unwrap_or_default()
-}
-
 fn stands(cache: &Cache, key: &ObjectKey, live: &Live) -> Standing {
-    let status = status_of(live);
-    let ready = judge(&key.kind.kind, live.generation, live.replicas, live.terminating, &status) == Readiness::Ready;
-    rollout::standing(ready, live.replicas.unwrap_or(1), &pods(cache, key, live, &status))
+    let is_ready = live.readiness(&key.kind.kind) == Readiness::Ready;
+    rollout::standing(is_ready, live.replicas.unwrap_or(1), &pods(cache, key, live, &live.parsed_status()))
 }
 
 fn live_pods(cache: &Cache, workload: &ObjectKey) -> Vec<Arc<Entry>> {
