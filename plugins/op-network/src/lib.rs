@@ -8,6 +8,7 @@
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use opstack_sdk::answer::{Answer, Failure, Finalized};
 use opstack_sdk::cluster::{Context, kind_of};
 use opstack_sdk::kubernetes::{App, Component};
@@ -18,6 +19,7 @@ use opstack_sdk::opstack::{self, BATCHER, CHALLENGER, NETWORK, NODE, PROPOSER};
 use opstack_sdk::{Object, Workload, register_workload};
 
 mod ask;
+pub mod conducting;
 mod contracts;
 mod discovery;
 mod files;
@@ -72,10 +74,11 @@ impl Workload for OptimismNetwork {
                 .into_iter()
                 .chain(users)
                 .collect(),
-            owns: vec![kind_of::<ConfigMap>(), kind_of::<Service>()],
+            owns: vec![kind_of::<ConfigMap>(), kind_of::<Service>(), kind_of::<PodDisruptionBudget>()],
             rpc_methods: ["eth_chainId", "eth_blockNumber", "eth_getCode", "eth_call", "optimism_rollupConfig"]
                 .into_iter()
                 .chain(sequencing::METHODS)
+                .chain(conducting::METHODS)
                 .collect(),
             phases: Some((opstack::status::PENDING, opstack::status::ERROR)),
             ..Manifest::new("op-network", env!("CARGO_PKG_VERSION"), NETWORK)
@@ -105,6 +108,7 @@ impl Workload for OptimismNetwork {
         // While something is wrong, all children are left as they are.
         if files.problem.is_none() {
             sequencing::service::render(&app, &object.spec, &sequencers, &mut answer);
+            sequencing::budget::render(&app, &sequencers, &mut answer);
         }
         status::warn(&mut answer, &object.spec);
         Ok(answer)

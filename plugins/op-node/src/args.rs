@@ -9,6 +9,7 @@ use opstack_sdk::opstack::overrides::{with_extra_args, with_extra_env};
 use opstack_sdk::opstack::signing::Signing;
 
 use crate::checks::sync_mode;
+use crate::conductor::Conductor;
 use crate::peering;
 use crate::settle::Node;
 use crate::spec::{OpNodeSpec, ServiceType};
@@ -51,6 +52,9 @@ fn sequencer(node: &Node<'_>) -> Vec<String> {
     let mut args = vec!["--sequencer.enabled=true".into(), format!("--sequencer.l1-confs={}", sequencer.l1_confs)];
     if node.wiring.mode != SequencerMode::Active {
         args.push("--sequencer.stopped=true".into());
+    }
+    if node.conductor.is_some() {
+        args.extend(Conductor::args_of_op_node(node.spec()));
     }
     if sequencer.max_safe_lag.get() > 0 {
         args.push(format!("--sequencer.max-safe-lag={}", sequencer.max_safe_lag));

@@ -13,6 +13,8 @@ use opstack_sdk::opstack::mounted::MountedFile;
 use opstack_sdk::opstack::network::{ChainFile, File, GENESIS, L1_CHAIN_CONFIG, Network, ROLLUP_CONFIG};
 use serde::Deserialize;
 
+const L1_FLAG: &str = "--rollup.l1-chain-config";
+
 /// What the pod needs for the chain's files.
 #[derive(Debug)]
 pub struct Chain {
@@ -90,7 +92,7 @@ impl Chain {
         if let Some(l1) = network.l1_chain_config(cx)?
             && let Placed::File(file) = chain.place(cx, app, network, L1_CHAIN_CONFIG, &l1)
         {
-            chain.give_to_op_node("--rollup.l1-chain-config", *file);
+            chain.give_to_op_node(L1_FLAG, *file);
         }
         let genesis = network.genesis(cx)?;
         chain.genesis = match chain.place(cx, app, network, GENESIS, &genesis) {
@@ -106,6 +108,17 @@ impl Chain {
     /// Whether op-node needs the beacon API of the L1. A file that only the pod reads is taken to need it.
     pub fn needs_beacon(&self) -> bool {
         self.rollup.as_ref().is_none_or(|rollup| rollup.ecotone_time.is_some())
+    }
+
+    /// The arguments with the rollup configuration, for those who need nothing else.
+    pub fn rollup_args(&self) -> impl Iterator<Item = &str> {
+        self.args.iter().map(String::as_str).filter(|arg| !arg.starts_with(L1_FLAG))
+    }
+
+    /// Where that is mounted.
+    pub fn rollup_mounts(&self) -> impl Iterator<Item = &VolumeMount> {
+        let named = |mount: &&VolumeMount| self.rollup_args().any(|arg| arg.ends_with(&mount.mount_path));
+        self.mounts.iter().filter(named)
     }
 
     fn give_to_op_node(&mut self, flag: &str, file: MountedFile) {

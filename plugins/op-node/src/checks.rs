@@ -3,6 +3,7 @@
 use opstack_sdk::Object;
 use opstack_sdk::answer::{Failure, FieldError};
 use opstack_sdk::kubernetes::check_name;
+use opstack_sdk::opstack::conductor::{CONSENSUS_NAME, RPC_NAME};
 use opstack_sdk::opstack::network::Network;
 use opstack_sdk::opstack::overrides::check_extra_args;
 use opstack_sdk::opstack::rpc::is_loopback;
@@ -10,6 +11,7 @@ use opstack_sdk::opstack::sequencing::HaMode;
 
 use crate::chain::Chain;
 use crate::client::settings_path;
+use crate::conductor::{self, METRICS_PORT};
 use crate::settle::Node;
 use crate::spec::{OpNodeSpec, PortSpec, Protocol, ServiceType, SyncMode};
 
@@ -65,6 +67,7 @@ pub fn spec(me: &Object<OpNodeSpec>, network: &Network) -> Result<(), Failure> {
         );
     }
     errors.extend(operated(spec, network));
+    errors.extend(conductor::errors(spec));
     errors.extend(check_name(&me.metadata).err());
     errors.extend(node_port(spec));
     errors.extend(spec.network_policy.errors());
@@ -86,11 +89,14 @@ fn operated(spec: &OpNodeSpec, network: &Network) -> Vec<FieldError> {
     }
     let rpc = &spec.op_node.rpc;
     let mut errors = vec![];
-    if mode == HaMode::Operator && (!rpc.enabled || rpc.enable_admin == Some(false) || is_loopback(&rpc.host)) {
+    if !rpc.enabled || rpc.enable_admin == Some(false) || is_loopback(&rpc.host) {
         errors.push(FieldError::new(
             "spec.opNode.rpc",
             "the operator can't start this sequencer, as spec.sequencer.ha.mode of its network wants: leave enabled and enableAdmin out, and listen on host 0.0.0.0; the NetworkPolicy keeps others away",
         ));
+    }
+    if mode == HaMode::Conductor {
+        errors.extend(conducted(spec));
     }
     // op-node's variables are its flags in capitals: OP_NODE_RPC_ADMIN_STATE.
     let variable = |flag: &str| format!("OP_NODE_{}", flag.to_uppercase().replace(['.', '-'], "_"));
@@ -107,6 +113,24 @@ fn operated(spec: &OpNodeSpec, network: &Network) -> Vec<FieldError> {
         if spec.extra_env.iter().any(|entry| entry.name == variable(flag)) {
             errors.push(FieldError::new("spec.extraEnv", message(&variable(flag))));
         }
+    }
+    errors
+}
+
+/// What op-conductor can't do without.
+fn conducted(spec: &OpNodeSpec) -> Vec<FieldError> {
+    let mut errors = vec![];
+    if spec.execution_settings().is_some_and(|settings| !settings.networking.http.enabled) {
+        errors.push(FieldError::new(
+            format!("{}.networking.http.enabled", settings_path(spec)),
+            "false keeps op-conductor, which spec.sequencer.ha.mode of the network asks for, from its execution client; leave it out",
+        ));
+    }
+    if !spec.op_node.p2p.enabled {
+        errors.push(FieldError::new(
+            "spec.opNode.p2p.enabled",
+            "false makes op-conductor, which spec.sequencer.ha.mode of the network asks for, take this sequencer for unhealthy: it counts peers; leave it out",
+        ));
     }
     errors
 }
@@ -201,6 +225,15 @@ pub fn listeners(node: &Node<'_>) -> Vec<Listener> {
     }
     if node.metrics.enabled {
         add("node-metrics", "spec.metrics.port".into(), node.metrics.port, false, node.metrics.reachable());
+    }
+    if node.conductor.is_some() {
+        let conductor = &spec.conductor;
+        add(RPC_NAME, "spec.conductor.rpcPort".into(), conductor.rpc_port.to_port(), false, true);
+        add(CONSENSUS_NAME, "spec.conductor.consensusPort".into(), conductor.consensus_port.to_port(), false, true);
+        if node.metrics.enabled {
+            let reachable = node.metrics.reachable();
+            add("cond-metrics", "the metrics port of op-conductor".into(), METRICS_PORT, false, reachable);
+        }
     }
     if let Some(port) = ports.metrics {
         add("geth-metrics", format!("the metrics port of {}", node.client), port, false, true);

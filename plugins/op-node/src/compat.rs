@@ -5,6 +5,7 @@
 use opstack_sdk::answer::{Condition, Failure, FieldError};
 use opstack_sdk::opstack::release::{self, Chosen, VERSIONS_COMPATIBLE, Version};
 
+use crate::conductor;
 use crate::resources::IMAGE;
 use crate::settle::Node;
 
@@ -54,8 +55,18 @@ pub fn condition(node: &Node<'_>) -> Option<Condition> {
         );
         return Some(Condition::no(VERSIONS_COMPATIBLE, "KarstNotSupported", message));
     }
-    let image = node.spec().image.as_ref()?;
-    Chosen { field: "spec.image", image, program: "op-node", written_for: IMAGE }.condition()
+    let spec = node.spec();
+    let (own, conductor) = (spec.image.as_ref(), spec.conductor.image.as_ref().filter(|_| node.conductor.is_some()));
+    let chosen = [
+        own.map(|image| Chosen { field: "spec.image", image, program: "op-node", written_for: IMAGE }),
+        conductor.map(|image| Chosen {
+            field: "spec.conductor.image",
+            image,
+            program: "op-conductor",
+            written_for: conductor::IMAGE,
+        }),
+    ];
+    chosen.iter().flatten().find_map(Chosen::condition)
 }
 
 fn plans_karst(node: &Node<'_>) -> bool {

@@ -7,7 +7,7 @@ use crate::checks::overridden_sync_mode;
 use crate::client::settings_path;
 use crate::settle::Node;
 use crate::side_by_side::unfit;
-use crate::spec::{OpNodeSpec, Sequencer, Strategy};
+use crate::spec::{ConductorSpec, OpNodeSpec, Sequencer, Strategy};
 
 /// Notes the settings that the programs can't serve.
 pub fn note(node: &mut Node<'_>) {
@@ -70,6 +70,12 @@ pub fn note(node: &mut Node<'_>) {
         honour_sequencer_of_replica(spec, honoured);
     }
     honour_keys(spec, honoured);
+    if node.conductor.is_none() && spec.conductor != ConductorSpec::default() {
+        honoured.refuse(
+            "spec.conductor",
+            "op-conductor runs beside sequencers that may make blocks, where their network has spec.sequencer.ha.mode: Conductor",
+        );
+    }
     if op_node.sequencer.block_time.is_some() && node.chain.rollup.is_none() {
         honoured.refuse(
             "spec.opNode.sequencer.blockTime",

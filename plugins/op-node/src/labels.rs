@@ -92,7 +92,7 @@ fn labels(node: &Node<'_>, live: &Live, found: &[Findings]) -> BTreeMap<String, 
     };
     let mut labels = BTreeMap::from([(SYNCED.to_string(), judge(SYNCED, is_synced).to_string())]);
     if node.spec().sequences() {
-        labels.insert(ACTIVE.into(), judge(ACTIVE, |_, found| found.makes_blocks()).to_string());
+        labels.insert(ACTIVE.into(), judge(ACTIVE, makes_blocks).to_string());
     }
     labels
 }
@@ -104,6 +104,10 @@ fn asked(node: &Node<'_>, live: &Live) -> bool {
     observations.any(|observation| {
         is_probe(CONSENSUS, &observation.probe) && rfc3339(observation.measured_at / 1000).as_str() > born
     })
+}
+
+fn makes_blocks(node: &Node<'_>, found: &Findings) -> bool {
+    node.sequences(found) == Some(true) && found.silence.is_none()
 }
 
 fn is_synced(node: &Node<'_>, found: &Findings) -> bool {

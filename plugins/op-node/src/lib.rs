@@ -9,6 +9,7 @@ pub mod chain;
 pub mod checks;
 pub mod client;
 pub mod compat;
+pub mod conductor;
 pub mod honour;
 pub mod keys;
 pub mod labels;

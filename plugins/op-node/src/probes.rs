@@ -2,6 +2,7 @@
 
 use opstack_sdk::Context;
 use opstack_sdk::answer::{Observation, PodsTarget, Probe, Target};
+use opstack_sdk::opstack::conductor;
 use opstack_sdk::opstack::fault;
 use opstack_sdk::opstack::observed::{quantity, result, rpc_probe};
 use opstack_sdk::opstack::peers::PeerId;
@@ -13,6 +14,8 @@ use crate::settle::Node;
 
 /// Probe of op-node.
 pub const CONSENSUS: &str = "op-node";
+/// Probe of op-conductor.
+const CONDUCTOR: &str = "op-conductor";
 /// Probe of the execution client.
 const EXECUTION: &str = "execution";
 
@@ -21,13 +24,17 @@ const EXECUTION: &str = "execution";
 const FRESH_SECONDS: u64 = 60;
 
 /// JSON-RPC methods of the probes.
-pub const METHODS: [&str; 6] = [
+pub const METHODS: [&str; 10] = [
     "optimism_syncStatus",
     "opp2p_peerStats",
     "opp2p_self",
     "admin_sequencerActive",
     "eth_syncing",
     "eth_getBlockByNumber",
+    conductor::QUESTIONS[0].0,
+    conductor::QUESTIONS[1].0,
+    conductor::QUESTIONS[2].0,
+    conductor::QUESTIONS[3].0,
 ];
 
 /// The questions, to each pod.
@@ -52,6 +59,11 @@ pub fn probes(node: &Node<'_>) -> Vec<Probe> {
             wake_on.push("/3/result");
         }
         probes.push(rpc_probe(&id(CONSENSUS), target(node.spec().op_node.rpc.port.to_port()), &calls, &wake_on));
+    }
+    if node.conductor.is_some() {
+        // The network asks the same, so it is asked once.
+        let port = node.spec().conductor.rpc_port.to_port();
+        probes.push(rpc_probe(&id(CONDUCTOR), target(port), &conductor::QUESTIONS, &["/0/result"]));
     }
     if let Some(port) = execution_port(node) {
         let calls = [
@@ -99,6 +111,8 @@ pub struct Findings {
     pub peer_id: Option<PeerId>,
     /// Whether op-node's sequencer runs; nothing where it was not asked, or did not say.
     pub active: Option<bool>,
+    /// Whether op-conductor says that it leads; nothing where it was not asked, or did not say.
+    pub leads: Option<bool>,
     /// The execution client's progress: (current block, highest block, whether it syncs).
     pub syncing: Option<(u64, u64, bool)>,
     /// Hash of the execution client's first block.
@@ -159,12 +173,12 @@ impl Findings {
         u32::try_from((FRESH_SECONDS + 1 - age) * 1000).ok()
     }
 
-    /// Whether op-node said that it makes blocks, and nothing speaks against it.
-    pub fn makes_blocks(&self) -> bool {
-        self.active == Some(true) && self.silence.is_none()
-    }
-
     fn add(&mut self, observation: &Observation) {
+        if is_probe(CONDUCTOR, &observation.probe) {
+            // The node serves without it; that it is silent is for the network to tell.
+            self.leads = conductor::read(observation).ok().map(|said| said.leads);
+            return;
+        }
         let answer: Value = match &observation.answer {
             Ok(json) => serde_json::from_str(json).unwrap_or_default(),
             Err(why) => {

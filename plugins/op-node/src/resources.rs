@@ -20,7 +20,7 @@ mod pod;
 mod policy;
 mod services;
 
-pub use pod::IMAGE;
+pub use pod::{IMAGE, container_ports};
 pub use services::names as service_names;
 
 /// Annotation of the StatefulSet with the settings that can't change while data exists.
@@ -66,6 +66,9 @@ pub fn render<S>(nodes: &Nodes<'_>, answer: &mut Answer<S>) -> Result<(), Failur
     }
     if !node.wiring.peering.is_empty() {
         answer.child(&node.wiring.peering.config_map(app));
+    }
+    if let Some(conductor) = &node.conductor {
+        answer.child(&conductor.config_map(node));
     }
     services::render(node, answer);
     if node.spec().network_policy.enabled {

@@ -16,6 +16,7 @@ use crate::chain::Chain;
 use crate::checks;
 use crate::client::settings;
 use crate::compat;
+use crate::conductor::Conductor;
 use crate::honour;
 use crate::keys::{Keys, is_pod_of};
 use crate::probes::Findings;
@@ -48,6 +49,8 @@ pub struct Node<'a> {
     pub l1: Endpoint,
     /// The L1's beacon API.
     pub beacon: Option<Endpoint>,
+    /// op-conductor, where that chooses among the network's sequencers.
+    pub conductor: Option<Conductor>,
     /// Name of the execution client.
     pub client: String,
     /// The client's part of the pod.
@@ -111,10 +114,12 @@ impl<'a> Node<'a> {
         let chain = Chain::find(cx, &app, &network)?;
         checks::chain(spec, &chain)?;
         let wiring = Wiring::find(cx, me, &network, &place.all, &mut honoured)?;
+        let conductor = Conductor::find(me, &network, &wiring.mode)?;
         let urls = wiring.fingerprints(cx, &metadata.namespace)?;
         let keys = Keys::find(cx, &app, &place.workload, spec)?;
         let signing = signing(cx, me)?;
-        let signed_by = signing.iter().map(|signing| signing.fingerprint().to_string()).collect();
+        let signed_by = signing.iter().map(|signing| signing.fingerprint().to_string());
+        let signed_by = signed_by.chain(conductor.iter().filter_map(Conductor::restart_on)).collect();
         let l1 = L1::find(cx, me, &network, &chain)?;
         let shared = &network.spec.shared_config;
         let inherit = |own: &ResourcesSpec, documented: ResourcesSpec, path: &str| {
@@ -147,6 +152,7 @@ impl<'a> Node<'a> {
             keys,
             chain,
             signing,
+            conductor,
             client,
             settings,
             resources,
@@ -178,6 +184,13 @@ impl<'a> Node<'a> {
     /// What was found out about the pods of this workload; the one with the highest block first.
     pub fn findings<'f>(&self, found: &'f [Findings]) -> impl Iterator<Item = &'f Findings> {
         found.iter().filter(move |found| is_pod_of(&self.place.workload, &found.pod))
+    }
+
+    /// Whether the sequencer of a pod makes blocks: by op-node's word, and where op-conductor decides by its word, too, for one
+    /// that was deposed may not know it yet. Nothing where one of them did not say.
+    pub fn sequences(&self, found: &Findings) -> Option<bool> {
+        let active = found.active?;
+        Some(if self.conductor.is_some() { active && found.leads? } else { active })
     }
 
     /// `<workload>-<suffix>`, for what each workload has of its own.

@@ -17,9 +17,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+mod conductor;
 mod consensus;
 mod service;
 
+pub use conductor::{ConductorSpec, HealthCheck};
 pub use consensus::{Derive, FollowSource, JwtSecret, OpNodeSettings, P2p, P2pKey, SafeDb, Sequencer, SyncMode};
 pub use service::{P2pService, PortSpec, Protocol, ServiceSpec, ServiceType};
 
@@ -46,6 +48,9 @@ pub struct OpNodeSpec {
     /// Consensus: op-node.
     #[serde(default)]
     pub op_node: OpNodeSettings,
+    /// op-conductor, beside the op-node of a sequencer whose network has `spec.sequencer.ha.mode: Conductor`.
+    #[serde(default)]
+    pub conductor: ConductorSpec,
     /// Execution: op-geth, unless `executionClient` names another client, which then gets these settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub op_geth: Option<ExecutionSettings>,

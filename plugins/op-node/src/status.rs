@@ -27,8 +27,8 @@ pub struct OpNodeStatus {
     /// Name of the execution client that serves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execution_client: Option<String>,
-    /// What op-node's sequencer does: `Active`, `Stopped`, `Standby`, or `Operated` where the network
-    /// chooses; absent where there is none.
+    /// What op-node's sequencer does: `Active`, `Stopped`, `Standby`, `Operated` where the operator
+    /// chooses, `Conducted` where op-conductor does; absent where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequencer: Option<String>,
     /// Names of the Services.
@@ -78,7 +78,8 @@ pub struct NodeInfo {
     /// The newest block that follows from what is final on L1. 0 until there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finalized_block: Option<u64>,
-    /// Whether op-node says that its sequencer makes blocks. Absent where there is none, or it was not asked.
+    /// Whether op-node says that its sequencer makes blocks, and its op-conductor, where there is one, that it leads. Absent where
+    /// there is none, or it was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequencer_active: Option<bool>,
     /// The execution client's progress.
@@ -154,7 +155,7 @@ pub fn status(nodes: &Nodes<'_>, found: &[Findings]) -> OpNodeStatus {
     let (main, headless, p2p) = service_names(node);
     OpNodeStatus {
         phase: phase(node, best),
-        node_info: best.map(node_info).unwrap_or_default(),
+        node_info: best.map(|best| node_info(node, best)).unwrap_or_default(),
         execution_client: Some(node.client.clone()),
         sequencer: match node.wiring.mode {
             SequencerMode::Off => None,
@@ -162,6 +163,7 @@ pub fn status(nodes: &Nodes<'_>, found: &[Findings]) -> OpNodeStatus {
             SequencerMode::Stopped => Some("Stopped".into()),
             SequencerMode::Standby(_) => Some("Standby".into()),
             SequencerMode::Operated => Some("Operated".into()),
+            SequencerMode::Conducted => Some("Conducted".into()),
         },
         services: Some(Services { main, headless, p2p }),
         workloads: nodes.workloads.status(),
@@ -193,7 +195,7 @@ fn peers(node: &Node<'_>, found: &[Findings]) -> Vec<Peer> {
     pods.collect()
 }
 
-fn node_info(found: &Findings) -> NodeInfo {
+fn node_info(node: &Node<'_>, found: &Findings) -> NodeInfo {
     NodeInfo {
         chain_head: found.head.as_ref().map(|head| ChainHead {
             block_number: head.number,
@@ -202,7 +204,7 @@ fn node_info(found: &Findings) -> NodeInfo {
         }),
         safe_block: found.safe,
         finalized_block: found.finalized,
-        sequencer_active: found.active,
+        sequencer_active: node.sequences(found),
         sync_status: found.syncing.map(|(current_block, highest_block, syncing)| SyncStatus {
             current_block,
             highest_block,

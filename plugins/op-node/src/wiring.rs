@@ -250,7 +250,7 @@ impl Wiring {
     }
 }
 
-/// Where a replica sends transactions for a sequencer: where the operator chooses among several, to whichever makes blocks,
+/// Where a replica sends transactions for a sequencer: where it is not always the same that makes blocks, to whichever does,
 /// if the Service that leads there leads to this one.
 fn of_sequencer(cx: &Context<'_>, network: &Network, sequencer: &Sibling) -> Result<Endpoint, Failure> {
     let active = active_url(cx, network).filter(|_| sequencer.metadata.namespace == network.namespace);
@@ -258,7 +258,7 @@ fn of_sequencer(cx: &Context<'_>, network: &Network, sequencer: &Sibling) -> Res
 }
 
 fn active_url(cx: &Context<'_>, network: &Network) -> Option<String> {
-    let changes = network.ha_mode() == HaMode::Operator;
+    let changes = network.ha_mode() != HaMode::Manual;
     changes.then(|| active::execution_url(cx, &network.namespace, &network.name)).flatten()
 }
 

@@ -7,6 +7,7 @@ pub mod abi;
 pub mod active;
 pub mod chain_file;
 pub mod component;
+pub mod conductor;
 pub mod contracts;
 pub mod credentials;
 pub mod endpoint;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::NODE;
+use super::conductor;
 use super::endpoint::Endpoint;
 use super::references::Reference;
 use super::upstream::Upstream;
@@ -63,6 +64,14 @@ struct Spec {
     op_geth: Option<Settings>,
     execution_client: ExecutionClient,
     service: Service,
+    conductor: Conductor,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Conductor {
+    rpc_port: Option<Int<1, 65535>>,
+    consensus_port: Option<Int<1, 65535>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -183,11 +192,51 @@ impl Node {
         serving(&self.metadata, &self.status)
     }
 
+    /// Name of the node's first pod, as its StatefulSet makes it.
+    pub fn pod(&self) -> String {
+        format!("{}-0", self.workload())
+    }
+
     /// op-node's RPC in each of the node's pods.
     pub fn rollup_pods(&self) -> Target {
+        self.pods(self.port(Rpc::Rollup))
+    }
+
+    /// op-conductor's RPC there.
+    pub fn conductor_pods(&self) -> Target {
+        self.pods(self.conductor_port())
+    }
+
+    fn pods(&self, port: u16) -> Target {
         let (name, namespace) = (self.workload().into(), Some(self.metadata.namespace.clone()));
         let workload = ObjectRef { kind: kind_of::<StatefulSet>(), namespace, name };
-        Target::Pods(PodsTarget { workload, port: self.port(Rpc::Rollup), path: "/".into() })
+        Target::Pods(PodsTarget { workload, port, path: "/".into() })
+    }
+
+    /// By which name the first pod's op-conductor is a member of its cluster.
+    pub fn member_id(&self) -> String {
+        conductor::member_id(&self.metadata.namespace, &self.pod())
+    }
+
+    /// Where the other members find it.
+    pub fn member_address(&self, cx: &Context<'_>) -> String {
+        let port = self.spec.conductor.consensus_port.map_or(conductor::CONSENSUS_PORT, Int::to_port);
+        format!("{}:{port}", self.pod_host(cx))
+    }
+
+    /// Where its RPC is, for programs: it passes on what its op-node and execution client are asked, as long as it leads.
+    pub fn conductor_url(&self, cx: &Context<'_>) -> String {
+        format!("http://{}:{}", self.pod_host(cx), self.conductor_port())
+    }
+
+    fn conductor_port(&self) -> u16 {
+        self.spec.conductor.rpc_port.map_or(conductor::RPC_PORT, Int::to_port)
+    }
+
+    /// Name of the first pod in DNS, whether it is ready or not.
+    fn pod_host(&self, cx: &Context<'_>) -> String {
+        let Metadata { name, namespace, .. } = &self.metadata;
+        format!("{}.{name}-headless.{namespace}.svc.{}", self.pod(), cx.facts.cluster_domain)
     }
 
     fn port(&self, rpc: Rpc) -> u16 {

@@ -13,7 +13,8 @@ pub struct SequencerSpec {
     pub ha: HighAvailability,
 }
 
-/// Which of several sequencers makes the blocks. All but `mode` is for the mode `Operator`.
+/// Which of several sequencers makes the blocks. `checkInterval` is for the modes `Operator` and `Conductor`, the rest for
+/// `Operator`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct HighAvailability {
@@ -47,7 +48,8 @@ pub enum HaMode {
     Manual,
     /// The operator: all sequencers boot stopped, and it starts one at a time.
     Operator,
-    /// op-conductor, by the vote of its members: all sequencers boot stopped, and the operator starts and stops none.
+    /// op-conductor, by the vote of its members, one beside each sequencer: all sequencers boot stopped. The operator forms the
+    /// cluster, for which it starts the first sequencer once; after that it starts and stops none.
     Conductor,
 }
 
@@ -96,6 +98,24 @@ pub struct SequencingStatus {
     /// What the last change of the sequencer may have lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss: Option<String>,
+    /// op-conductor's cluster, where that decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conductor: Option<ConductorStatus>,
+}
+
+/// What the operator knows of op-conductor's cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ConductorStatus {
+    /// The sequencer (`namespace/name`) whose op-conductor begins the cluster; absent where the cluster was there before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub founder: Option<String>,
+    /// Whether the cluster is there, with all sequencers of that time as members. From then on it decides, and no op-conductor
+    /// begins another one, not even on an empty volume.
+    pub formed: bool,
+    /// The members, by the word of the one that leads: the sequencers (`namespace/name`), or ids that are no sequencer's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<String>,
 }
 
 /// How far the operator is.

@@ -1,5 +1,5 @@
-//! Where a component finds the RPCs of L2: by explicit URLs, by the node that it refers to, or by the sequencers among
-//! which the operator chooses.
+//! Where a component finds the RPCs of L2: by explicit URLs, by the node that it refers to, or by the sequencers of which
+//! now one and now another makes the blocks.
 
 use std::collections::BTreeSet;
 
@@ -72,7 +72,8 @@ impl L2<'_> {
     }
 
     /// As [`Self::rpc`], for a program that takes a list of sequencers and dials the one that makes blocks
-    /// (op-service/dial/active_l2_provider.go): where the operator chooses among the network's sequencers, all of them.
+    /// (op-service/dial/active_l2_provider.go): where the operator chooses among the network's sequencers, all of them; where
+    /// op-conductor does, all op-conductors, of which the one that leads passes on what it is asked.
     ///
     /// The Service that follows the active one would not do. A program keeps its connection, and the cluster cuts none: it
     /// would go on asking the sequencer that was stopped because it stood still.
@@ -85,11 +86,17 @@ impl L2<'_> {
         }
         let Network { name, namespace, .. } = self.network;
         let sequencers = Node::sequencers(self.cx, namespace, name);
-        if sequencers.is_empty() {
+        let url = |node: &Node| match self.network.ha_mode() {
+            HaMode::Conductor => node.may_sequence().then(|| node.conductor_url(self.cx)),
+            HaMode::Operator | HaMode::Manual => node.upstream(self.cx, rpc).endpoint.plain(),
+        };
+        let urls: Vec<_> = sequencers.iter().filter_map(url).collect();
+        if urls.is_empty() {
             let title = self.network.title();
-            return Err(Failure::waiting(format!("a sequencer of {title}: there is no OpNode of the type sequencer")));
+            return Err(Failure::waiting(format!(
+                "a sequencer of {title}: there is no OpNode of the type sequencer that may make blocks"
+            )));
         }
-        let urls: Vec<_> = sequencers.iter().filter_map(|node| node.upstream(self.cx, rpc).endpoint.plain()).collect();
         Ok(Upstream {
             endpoint: Endpoint::Plain(urls.join(",")),
             target: active::target(namespace, name, &sequencers, rpc),
@@ -98,9 +105,9 @@ impl L2<'_> {
         })
     }
 
-    /// Whether the operator chooses who makes the blocks, and the component names none but its sequencers.
+    /// Whether who makes the blocks changes by itself, and the component names none but the network's sequencers.
     fn follows(&self) -> Result<bool, Failure> {
-        if self.network.ha_mode() != HaMode::Operator {
+        if self.network.ha_mode() == HaMode::Manual {
             return Ok(false);
         }
         let Network { name, namespace, .. } = self.network;

@@ -41,6 +41,9 @@ pub fn of(kind: Kind, path: &Path) -> Option<Vec<Value>> {
         (Kind::Node, "spec.service.ports[].targetPort") => vec![json!(9545), json!("9003"), json!(30303)],
         (Kind::Node, "spec.service.ports[].nodePort") => vec![json!(30_545), json!("30546")],
         (Kind::Node, "spec.extraArgs[]") => texts(&["--l1.rpckind=basic", "--l1.max-concurrency=20"]),
+        (Kind::Node, "spec.conductor.extraArgs[]") => {
+            texts(&["--raft.snapshot-threshold=4096", "--raft.trailing-logs=5120"])
+        }
         (Kind::Node, "spec.executionClient.extraArgs[]") => texts(&["--rpc.gascap=100000000", "--rpc.txfeecap=2"]),
         (Kind::Batcher, "spec.extraArgs[]") => texts(&["--poll-interval=3s", "--batch-type=1"]),
         (Kind::Proposer, "spec.extraArgs[]") => {

@@ -7,6 +7,7 @@
 //! | program | proof |
 //! | --- | --- |
 //! | op-node, op-batcher, op-proposer, op-challenger | the first connection to an endpoint of the L1 |
+//! | op-conductor | the first connection to its op-node |
 //! | op-geth | its engine API accepts connections |
 //! | init containers | they end with 0 |
 //! | `opstack fetch` | the first connection to where the file is |

@@ -202,6 +202,7 @@ fn program_of(container: &v1::Container) -> Result<&'static str> {
         "op-batcher" => "op-batcher",
         "op-proposer" => "op-proposer",
         "op-challenger" => "op-challenger",
+        "op-conductor" => "op-conductor",
         "op-reth" => "op-reth",
         "opstack" => "opstack",
         // Its image has a shell, which brings it to its data.

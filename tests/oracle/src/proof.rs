@@ -82,6 +82,7 @@ pub fn of(container: &Container, surroundings: &mut Surroundings) -> Result<Proo
             // Where somebody else holds the key, it is asked first.
             dials(urls.map(|(_, value)| value.as_str()).chain(argument("--signer.endpoint")).collect())
         }
+        "op-conductor" => dials(argument("--node.rpc").into_iter().collect()),
         "opstack" if words.contains(&"fetch") => dials(argument("--url").into_iter().collect()),
         "geth" => {
             // It connects to nobody at its start, and would find its own ports taken.

@@ -15,6 +15,8 @@
 
 use std::collections::BTreeSet;
 
+use opstack_sdk::answer::Event;
+
 use super::record::{Mark, Record, Stage};
 use super::seen::{Block, Millis, Seen, Sequencer};
 use super::verdict::{Standing, Verdict};
@@ -71,6 +73,12 @@ pub struct Notice {
     pub reason: &'static str,
     /// For a person.
     pub message: String,
+}
+
+impl From<Notice> for Event {
+    fn from(Notice { warning, reason, message }: Notice) -> Self {
+        Self { warning, reason: reason.into(), message }
+    }
 }
 
 /// What follows.

@@ -1,9 +1,11 @@
-//! Which of several sequencers makes the blocks, where `spec.sequencer.ha.mode` is `Operator`.
+//! Which of several sequencers makes the blocks, where `spec.sequencer.ha.mode` is `Operator`. (`Conductor` is
+//! [`crate::conducting`].)
 //!
 //! The network decides, because one object has one reconciler. [`decide`] is a pure function from what is remembered
 //! ([`record`], kept in `status.sequencing`) and what is seen ([`seen`]) to what is remembered next, what is done and what is
 //! told; here it is connected to probes, acts and the status. There is no clock: the time is that of the newest measurement.
 
+pub mod budget;
 pub mod decide;
 pub mod handover;
 pub mod nodes;
@@ -24,7 +26,8 @@ use opstack_sdk::opstack::sequencing::{HaMode, SequencingStatus};
 use opstack_sdk::opstack::status::READY;
 use serde_json::{Value, json};
 
-use decide::{Act, CALL_TIMEOUT, Decision, Notice, Policy};
+use crate::conducting;
+use decide::{Act, CALL_TIMEOUT, Decision, Policy};
 use record::{Record, Stage};
 use seen::{Ended, Outcome, Seen};
 use verdict::{APPROVAL, SEQUENCER_ACTIVE};
@@ -49,14 +52,13 @@ pub fn operate(
     let policy = policy::policy(ha)?;
     let known: Option<SequencingStatus> = serde_json::from_value(object.status["sequencing"].clone()).ok();
     match ha.mode {
-        HaMode::Manual | HaMode::Conductor => {
+        HaMode::Manual => {
             // An approval of an epoch must not count again when the mode comes back.
             let epoch = known.map_or(0, |known| known.epoch);
             answer.status.sequencing = (epoch > 0).then(|| SequencingStatus { epoch, ..SequencingStatus::default() });
-            if ha.mode == HaMode::Conductor {
-                let message = "op-conductor decides; the operator starts and stops no sequencer";
-                answer.condition(Condition::unknown(SEQUENCER_ACTIVE, "LeftToConductor", message));
-            }
+        }
+        HaMode::Conductor => {
+            conducting::operate(cx, &policy, known.unwrap_or_default(), nodes, ended(cx), answer)?;
         }
         HaMode::Operator => {
             let seen = look(cx, object, nodes)?;
@@ -71,14 +73,18 @@ pub fn operate(
 
 fn look(cx: &Context<'_>, object: &Object<NetworkSpec>, nodes: &[Node]) -> Result<Seen, Failure> {
     let approval = object.metadata.annotations.get(APPROVAL).and_then(|epoch| epoch.trim().parse().ok());
-    let ended =
-        cx.outcomes.iter().map(|ended| Ended { id: ended.id.clone(), at: ended.at, outcome: outcome(&ended.outcome) });
     Ok(Seen {
         now: cx.observations.iter().map(|seen| seen.measured_at).max(),
         nodes: nodes.iter().map(|node| nodes::look(cx, node)).collect::<Result<_, _>>()?,
-        ended: ended.collect(),
+        ended: ended(cx),
         approval,
     })
+}
+
+/// Acts that have ended.
+fn ended(cx: &Context<'_>) -> Vec<Ended> {
+    let ended = cx.outcomes.iter();
+    ended.map(|ended| Ended { id: ended.id.clone(), at: ended.at, outcome: outcome(&ended.outcome) }).collect()
 }
 
 /// The host tells by the first word whether a call may have been made (`ActionError` of its prober).
@@ -106,11 +112,7 @@ fn tell(policy: &Policy, nodes: &[Node], decision: Decision, answer: &mut Answer
         answer.condition(Condition::no(READY, &condition.reason, message));
     }
     answer.condition(condition);
-    answer.events.extend(notices.into_iter().map(|Notice { warning, reason, message }| Event {
-        warning,
-        reason: reason.into(),
-        message,
-    }));
+    answer.events.extend(notices.into_iter().map(Event::from));
     let quiet = matches!(record.stage, Stage::Running { still: None, .. }) && acts.is_empty();
     let interval = u32::try_from(policy.check_interval).unwrap_or(u32::MAX);
     answer.requeue_after_ms = Some(if quiet { interval } else { interval.min(SOON_MS) });
@@ -126,7 +128,7 @@ fn call(act: &Act, epoch: u64, nodes: &[Node]) -> Option<Action> {
     Some(Action {
         id: act.id(epoch),
         target: node.rollup_pods(),
-        pod: Some(nodes::pod(node)),
+        pod: Some(node.pod()),
         call: RpcCall { method: method.into(), params: params.to_string() },
         precondition: Precondition {
             call: RpcCall { method: "admin_sequencerActive".into(), params: "[]".into() },

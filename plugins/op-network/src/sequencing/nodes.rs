@@ -14,11 +14,6 @@ use super::seen::{Block, Said, Sequencer, Word};
 /// An answer that takes longer than this is none.
 const LONGEST_ANSWER_MS: u64 = 10_000;
 
-/// Name of a node's one pod, as its StatefulSet makes it.
-pub fn pod(node: &Node) -> String {
-    format!("{}-0", node.workload())
-}
-
 /// The id of a node's probe: the same whatever other nodes there are.
 fn probe_id(node: &Node) -> String {
     format!("sequencer-{}", Hash::of([node.metadata.namespace.as_str(), node.metadata.name.as_str()]).short())
@@ -27,7 +22,11 @@ fn probe_id(node: &Node) -> String {
 /// Whether it makes blocks, and how far it is. A new block wakes nobody: the object is looked at regularly.
 pub fn probe(node: &Node, policy: &Policy) -> Probe {
     let calls = [("admin_sequencerActive", "[]"), ("optimism_syncStatus", "[]")];
-    let probe = rpc_probe(&probe_id(node), node.rollup_pods(), &calls, &["/0", "/1/error"]);
+    paced(rpc_probe(&probe_id(node), node.rollup_pods(), &calls, &["/0", "/1/error"]), policy)
+}
+
+/// A probe as often as the user wants sequencers to be asked.
+pub fn paced(probe: Probe, policy: &Policy) -> Probe {
     let to_u32 = |millis: u64| u32::try_from(millis).unwrap_or(u32::MAX);
     Probe {
         interval_ms: to_u32(policy.check_interval),

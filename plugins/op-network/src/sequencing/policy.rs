@@ -37,23 +37,17 @@ pub fn policy(ha: &HighAvailability) -> Result<Policy, Failure> {
 
 /// Says what of it has no effect.
 pub fn report(ha: &HighAvailability, honoured: &mut Honoured) {
-    if ha.mode == HaMode::Conductor {
-        honoured.refuse(
-            format!("{PATH}.mode"),
-            "no plugin runs op-conductor yet: all sequencers boot stopped and the operator starts none; run op-conductor beside them, and give each OpNode --conductor.enabled=true and --conductor.rpc=… in spec.extraArgs",
-        );
-    }
-    if ha.mode == HaMode::Operator {
-        return;
-    }
     let default = HighAvailability::default();
-    for (field, changed) in [
-        ("maxBlockTime", ha.max_block_time != default.max_block_time),
-        ("checkInterval", ha.check_interval != default.check_interval),
-        ("allowUnsafeHeadLoss", ha.allow_unsafe_head_loss),
+    let (operator, conductor) = ([HaMode::Operator].as_slice(), [HaMode::Operator, HaMode::Conductor].as_slice());
+    for (field, changed, modes) in [
+        ("maxBlockTime", ha.max_block_time != default.max_block_time, operator),
+        ("checkInterval", ha.check_interval != default.check_interval, conductor),
+        ("allowUnsafeHeadLoss", ha.allow_unsafe_head_loss, operator),
     ] {
-        if changed {
-            honoured.refuse(format!("{PATH}.{field}"), format!("counts only where {PATH}.mode is Operator"));
+        if changed && !modes.contains(&ha.mode) {
+            let names: Vec<_> = modes.iter().map(|mode| format!("{mode:?}")).collect();
+            let why = format!("counts only where {PATH}.mode is {}", names.join(" or "));
+            honoured.refuse(format!("{PATH}.{field}"), why);
         }
     }
 }

@@ -31,6 +31,8 @@ pub enum Standing {
     Starting,
     /// Nobody can make blocks.
     NoCandidate,
+    /// op-conductor's cluster has no leader.
+    NoLeader,
     /// A sequencer may still make blocks.
     NotProvenStopped,
     /// Going on might lose blocks.
@@ -51,6 +53,7 @@ impl Standing {
             Self::Waiting => "Waiting",
             Self::Starting => "Starting",
             Self::NoCandidate => "NoCandidate",
+            Self::NoLeader => "NoLeader",
             Self::NotProvenStopped => "NotProvenStopped",
             Self::UnsafeHeadLossNotAllowed => "UnsafeHeadLossNotAllowed",
         }

@@ -16,6 +16,7 @@ use opstack_sdk::opstack::signing::Signing;
 
 use crate::args::{DATA_DIR, args, env};
 use crate::client::{FILES, SEQUENCER_URL};
+use crate::conductor::Conductor;
 use crate::peering;
 use crate::settle::Node;
 
@@ -44,6 +45,7 @@ pub fn spec(node: &Node<'_>) -> PodSpec {
         containers.iter_mut().for_each(outlives_op_node);
     }
     containers.push(op_node(node));
+    containers.extend(node.conductor.as_ref().map(|conductor| conductor.container(node)));
     PodSpec {
         containers,
         init_containers: (!init.is_empty()).then_some(init),
@@ -83,7 +85,7 @@ fn op_node(node: &Node<'_>) -> Container {
         command: Some(vec!["op-node".into()]),
         args: Some(args(node)),
         env: Some(env(node)),
-        ports: Some(ports(node)),
+        ports: Some(container_ports(node, "node-")),
         resources: Some(node.resources.0.to_kubernetes()),
         volume_mounts: Some(mounts(node)),
         // It waits for the engine, which may have a database to repair.
@@ -106,7 +108,8 @@ fn probe(node: &Node<'_>) -> Option<Probe> {
     }
 }
 
-fn ports(node: &Node<'_>) -> Vec<ContainerPort> {
+/// The ports of a container, of which all names begin alike, that other pods reach.
+pub fn container_ports(node: &Node<'_>, names: &str) -> Vec<ContainerPort> {
     let listeners = crate::checks::listeners(node);
     let port = |name: &str, number: u16, protocol: &str| ContainerPort {
         name: Some(name.into()),
@@ -115,7 +118,7 @@ fn ports(node: &Node<'_>) -> Vec<ContainerPort> {
         ..Default::default()
     };
     let mut ports = vec![];
-    for listener in listeners.iter().filter(|listener| listener.name.starts_with("node-") && listener.reachable) {
+    for listener in listeners.iter().filter(|listener| listener.name.starts_with(names) && listener.reachable) {
         ports.push(port(listener.name, listener.port, "TCP"));
         if listener.udp {
             ports.push(port(&format!("{}-udp", listener.name), listener.port, "UDP"));
@@ -148,7 +151,7 @@ fn volumes(node: &Node<'_>) -> Vec<Volume> {
     volumes
 }
 
-/// Claims of each pod: the client's, and op-node's where it keeps something.
+/// Claims of each pod: the client's, op-node's where it keeps something, and op-conductor's.
 pub fn claims(node: &Node<'_>) -> Vec<PersistentVolumeClaim> {
     let of_client = node.fragment.claims.iter().map(|wanted| {
         let size = Quantity(wanted.size.clone());
@@ -167,7 +170,7 @@ pub fn claims(node: &Node<'_>) -> Vec<PersistentVolumeClaim> {
             storage.snapshot.as_deref(),
         )
     });
-    of_client.chain(own).collect()
+    of_client.chain(own).chain(node.conductor.as_ref().map(|_| Conductor::claim(node))).collect()
 }
 
 /// Pods of one node prefer different machines. It stands there for a single pod, too: the template must not change with

@@ -4,6 +4,7 @@
 use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyPeer};
 use opstack_sdk::kubernetes::{PART_OF, Sources, ingress_rule, network_policy, pods_labelled};
 use opstack_sdk::opstack::active::{NETWORK, network_label};
+use opstack_sdk::opstack::conductor::{CONSENSUS_NAME, RPC_NAME};
 
 use crate::checks::listeners;
 use crate::settle::Node;
@@ -56,8 +57,11 @@ pub fn render(node: &Node<'_>) -> NetworkPolicy {
 /// The operator, and the network's own pods that dial a listener. One port serves all its APIs to whoever reaches it, so those
 /// who send transactions or read blocks are among them.
 fn trusted(node: &Node<'_>, listener: &str) -> Vec<NetworkPolicyPeer> {
-    // A proposer reads of op-node alone; a light node follows another one's.
+    // A proposer reads of op-node alone; a light node follows another one's. Members of op-conductor's cluster don't use each
+    // other's RPC, and nobody else talks to them as a member does.
     let roles: &[&str] = match listener {
+        RPC_NAME => &["batcher", "proposer", "challenger"],
+        CONSENSUS_NAME => &["sequencer"],
         "node-rpc" => &["batcher", "proposer", "challenger", "replica"],
         _ => &["batcher", "challenger", "replica"],
     };
@@ -75,6 +79,8 @@ fn is_powerful(node: &Node<'_>, listener: &str) -> bool {
     let any = |apis: &[String]| apis.iter().any(|api| POWERFUL.contains(&api.as_str()));
     match listener {
         "node-rpc" => node.serves_admin(),
+        // Whoever reaches these decides who makes the blocks.
+        RPC_NAME | CONSENSUS_NAME => true,
         // A sequencer's client serves `miner` to the batcher.
         "geth-http" => node.spec().is_sequencer() || any(&networking.http.apis),
         "geth-ws" => any(&networking.ws.apis),

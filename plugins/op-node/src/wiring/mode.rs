@@ -18,8 +18,10 @@ pub enum SequencerMode {
     Stopped,
     /// It waits, because of another one. Says why.
     Standby(String),
-    /// It waits for whoever chooses among the network's sequencers (`spec.sequencer.ha` of the network).
+    /// It waits for the operator, which chooses among the network's sequencers (`spec.sequencer.ha.mode: Operator`).
     Operated,
+    /// It waits for op-conductor beside it, which votes with those of the other sequencers (`Conductor`).
+    Conducted,
 }
 
 /// The oldest sequencer of a network makes blocks. A later one waits, and goes on waiting when the other is gone: only
@@ -33,7 +35,12 @@ pub fn mode(me: &Sibling, network: &Network, others: &[Sibling], honoured: &mut 
         if wish == Some(false) {
             honoured.refuse("spec.opNode.sequencer.stopped", "the network's spec.sequencer.ha.mode is not Manual, so every sequencer boots stopped; leave it out, or write true to keep this one from making blocks");
         }
-        return SequencerMode::Operated;
+        return match network.ha_mode() {
+            // Without a vote it is never chosen.
+            HaMode::Conductor if wish == Some(true) => SequencerMode::Stopped,
+            HaMode::Conductor => SequencerMode::Conducted,
+            HaMode::Operator | HaMode::Manual => SequencerMode::Operated,
+        };
     }
     if wish == Some(true) {
         return SequencerMode::Stopped;
@@ -45,7 +52,7 @@ pub fn mode(me: &Sibling, network: &Network, others: &[Sibling], honoured: &mut 
             title(first)
         ));
     }
-    if wish.is_none() && ["Standby", "Operated"].iter().any(|mode| me.status["sequencer"] == *mode) {
+    if wish.is_none() && ["Standby", "Operated", "Conducted"].iter().any(|mode| me.status["sequencer"] == *mode) {
         return SequencerMode::Standby(
             "this one stood by for another sequencer, which is gone. Set spec.opNode.sequencer.stopped: false once its pod is known to have ended".into(),
         );
