@@ -1,7 +1,8 @@
 //! A real Kubernetes node on this machine, with its control plane: for tests that need Pods to run.
 //!
-//! etcd, the control plane, containerd, kubelet, kube-proxy, CoreDNS and a provisioner of volumes are built from their
-//! published sources, and the images of what runs in Pods are made here: no registry, no daemon and no virtual machine.
+//! etcd, the control plane, containerd, kubelet, kube-proxy, CoreDNS, a provisioner of volumes and an enforcer of network
+//! policies are built from their published sources, and the images of what runs in Pods are made here: no registry, no
+//! daemon and no virtual machine.
 //!
 //! All of it lives in namespaces of its own for mounts, processes and the network (see [`mod@network`] for how to get
 //! there), held by one process. When that ends, however it does, the kernel ends all others, and takes away their mounts,
@@ -17,11 +18,16 @@
 //! # }
 //! ```
 //!
+//! # Who is let in
+//!
+//! NetworkPolicy objects are enforced by kube-router's part for them. To a policy this machine is a stranger at
+//! [`network::MACHINE`], unless the policy names that address: what tests dial from here has to be open to it. What the
+//! node itself dials, such as kubelet for its probes, is let in always. A new Pod is unknown to policies for a moment after
+//! its start: for as long nothing of it is closed, and nobody's rule lets it in elsewhere.
+//!
 //! # What it can't do
 //!
 //! - Pods do not reach the outside: there is no route from the node but to this machine.
-//! - NetworkPolicy objects are taken and not enforced: none of the enforcers that stand beside a plain CNI plugin could
-//!   be built here (kube-network-policies also asks for a kernel with `nft queue`).
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -41,6 +47,7 @@ mod requirements;
 mod signals;
 mod state;
 mod tool;
+pub mod visitor;
 
 use std::{
     env,

@@ -32,7 +32,7 @@ pub const NODE: Ipv4Addr = Ipv4Addr::new(10, 245, 0, 2);
 pub(crate) const PODS: &str = "10.244.0.0/16";
 
 /// The addresses of Services, as the control plane has them.
-const SERVICES: &str = "10.96.0.0/16";
+pub(crate) const SERVICES: &str = "10.96.0.0/16";
 
 /// The Service that resolves names.
 pub(crate) const DNS: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 10);

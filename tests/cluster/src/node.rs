@@ -1,4 +1,5 @@
-//! The node from inside: control plane, containerd, kubelet, kube-proxy and the provisioner of volumes.
+//! The node from inside: control plane, containerd, kubelet, kube-proxy, the provisioner of volumes and the enforcer of network
+//! policies.
 
 use std::{
     fs,
@@ -64,7 +65,9 @@ pub(crate) fn node() -> Result<()> {
     say("containerd has its images");
     node.start_others(&plane, &configs)?;
     kubectl.apply(&addons::manifests().to_string())?;
-    wait_ready(&kubectl)?;
+    wait_for_node(&kubectl)?;
+    node.start_policies(&plane)?;
+    wait_for_names(&kubectl)?;
     say("the node is ready, and names are resolved");
     publish(&plane, &state)?;
     let mut ends = 0;
@@ -135,20 +138,35 @@ impl Node {
         ];
         self.start("local-path-provisioner", volumes)
     }
+
+    /// Starts what enforces network policies. It asks for its node once, and ends where that is not there.
+    fn start_policies(&mut self, plane: &ControlPlane) -> Result<()> {
+        let policies = vec![
+            flag("kubeconfig", &plane.kubeconfig_path()),
+            format!("--hostname-override={NODE_NAME}"),
+            format!("--service-cluster-ip-range={}", network::SERVICES),
+        ];
+        self.start("kube-router", policies)
+    }
 }
 
 fn flag(name: &str, path: &Path) -> String {
     format!("--{name}={}", path.display())
 }
 
-fn wait_ready(kubectl: &Kubectl) -> Result<()> {
-    let timeout = format!("--timeout={}s", PATIENCE.as_secs());
-    let node = format!("node/{NODE_NAME}");
+fn timeout() -> String {
+    format!("--timeout={}s", PATIENCE.as_secs())
+}
+
+fn wait_for_node(kubectl: &Kubectl) -> Result<()> {
+    let (node, timeout) = (format!("node/{NODE_NAME}"), timeout());
     kubectl.run(["wait", "--for=create", &node, &timeout])?;
-    kubectl.run(["wait", "--for=condition=Ready", &node, &timeout])?;
+    kubectl.run(["wait", "--for=condition=Ready", &node, &timeout]).map(drop)
+}
+
+fn wait_for_names(kubectl: &Kubectl) -> Result<()> {
     let deployment = format!("deployment/{}", addons::DNS);
-    kubectl.run(["--namespace=kube-system", "rollout", "status", &deployment, &timeout])?;
-    Ok(())
+    kubectl.run(["--namespace=kube-system", "rollout", "status", &deployment, &timeout()]).map(drop)
 }
 
 /// Puts the kubeconfig to its place, complete: whoever sees it may use it.

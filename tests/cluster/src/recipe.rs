@@ -13,6 +13,7 @@ use go_build::{OLDEST_GO, Plan, Program, Unit, Voice};
 pub(crate) const VOICE: Voice = Voice("cluster");
 
 const COREDNS_MAIN: &str = include_str!("../files/coredns/main.go");
+const KUBE_ROUTER_MAIN: &str = include_str!("../files/kube-router/main.go");
 const PAUSE_MAIN: &str = include_str!("../files/pause/main.go");
 const VOLUME_MAIN: &str = include_str!("../files/volume/main.go");
 
@@ -52,6 +53,7 @@ fn plan() -> Plan {
             network(),
             volumes(),
             coredns(),
+            kube_router(),
             ours("pause", &[Program { name: "pause", package: "." }], &[PAUSE_MAIN]),
             ours("volume", &[Program { name: "volume", package: "." }], &[VOLUME_MAIN]),
         ],
@@ -114,17 +116,46 @@ fn published(name: &'static str, module: &'static str, version: &'static str, pr
 }
 
 fn coredns() -> Unit {
+    part(
+        "coredns",
+        "github.com/coredns/coredns",
+        "1.14.7",
+        &[Program { name: "coredns", package: "." }],
+        &[COREDNS_MAIN],
+    )
+}
+
+/// The enforcer of network policies.
+fn kube_router() -> Unit {
+    part(
+        "kube-router",
+        "github.com/cloudnativelabs/kube-router/v2",
+        "2.1.0",
+        &[Program { name: "kube-router", package: "." }],
+        &[KUBE_ROUTER_MAIN],
+    )
+}
+
+/// A program of one file, which takes those packages of a module that are needed.
+fn part(
+    name: &'static str,
+    module: &'static str,
+    version: &'static str,
+    programs: &'static [Program],
+    main: &'static [&'static str; 1],
+) -> Unit {
     Unit {
-        name: "coredns",
-        module: "github.com/coredns/coredns",
-        version: "1.14.7",
-        programs: &[Program { name: "coredns", package: "." }],
+        name,
+        module,
+        version,
+        programs,
         ldflags: "-s -w".into(),
         prepare: |go, unit, directory| {
-            write_main(directory, COREDNS_MAIN, &format!("require {} v{}\n", unit.module, unit.version))?;
+            let requirements = format!("require {} v{}\n", unit.module, unit.version);
+            write_main(directory, &unit.also.concat(), &requirements)?;
             go.run(directory, &format!("{} {}: sources", unit.name, unit.version), &["mod", "tidy"])
         },
-        also: &[COREDNS_MAIN],
+        also: main,
     }
 }
 

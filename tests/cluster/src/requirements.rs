@@ -7,13 +7,14 @@ use anyhow::Result;
 use crate::{packages, tool};
 
 /// Programs of the machine, with the Debian package of each.
-const TOOLS: [(&str, &str); 10] = [
+const TOOLS: [(&str, &str); 11] = [
     ("unshare", "util-linux"),
     ("setsid", "util-linux"),
     ("mount", "mount"),
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("iptables", "iptables"),
+    ("ipset", "ipset"),
     ("conntrack", "conntrack"),
     ("runc", "runc"),
     ("busybox", "busybox-static"),
@@ -25,7 +26,13 @@ const CONTROLLERS: [&str; 5] = ["cpu", "cpuacct", "cpuset", "memory", "pids"];
 
 /// Says why this machine can't run a kubelet, if so.
 pub fn missing() -> Option<String> {
-    not_linux().or_else(no_root).or_else(no_tools).or_else(no_overlay).or_else(no_control_groups).or_else(no_namespaces)
+    not_linux()
+        .or_else(no_root)
+        .or_else(no_tools)
+        .or_else(no_overlay)
+        .or_else(no_control_groups)
+        .or_else(no_namespaces)
+        .or_else(no_sets)
 }
 
 fn not_linux() -> Option<String> {
@@ -95,4 +102,13 @@ fn no_namespaces() -> Option<String> {
     tried
         .err()
         .map(|error| format!("this machine allows no namespaces of our own, probably it is a container: {error:#}"))
+}
+
+/// Network policies are rules about sets of addresses.
+fn no_sets() -> Option<String> {
+    const RULE: &str = "ipset create probe hash:ip && iptables --append FORWARD --match set --match-set probe src";
+    let tried = tool::output("unshare", &["--net", "sh", "-c", RULE]);
+    tried
+        .err()
+        .map(|error| format!("the kernel has no rules about sets of addresses: try `modprobe xt_set`: {error:#}"))
 }

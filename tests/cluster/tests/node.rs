@@ -4,6 +4,8 @@
 mod support;
 
 use std::{
+    collections::BTreeMap,
+    fs,
     net::{IpAddr, SocketAddr, TcpStream},
     path::Path,
     process::Command,
@@ -11,10 +13,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use cluster::{Cluster, Life, images};
+use cluster::{Cluster, Life};
 use control_plane::Kubectl;
-use op_programs::{OP_GETH_VERSION, OpPrograms};
 use serde_json::{Value, json};
+use support::{SOON, load_geth, pod};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_cluster");
 
@@ -24,20 +26,15 @@ const NAMESPACE: &str = "test-of-the-node";
 /// The same for kubectl.
 const IN: &str = "--namespace=test-of-the-node";
 
-/// Generous: the machine may be compiling something else.
-const SOON: &str = "--timeout=180s";
-
 #[test]
 fn pods_of_a_chain_run_and_nothing_is_left_of_the_node() -> Result<()> {
     if let Some(why) = cluster::why_not() {
         println!("skipped: {why}");
         return Ok(());
     }
-    let kernel = support::kernel_settings()?;
+    let kernel = kernel_settings()?;
     let cluster = Cluster::start(Path::new(PROGRAM), Life::OfThisProcess)?;
-    let of_programs = images::of_programs(&OpPrograms::find()?);
-    let geth = images::name("op-geth", &format!("v{OP_GETH_VERSION}"));
-    cluster.load(&of_programs.into_iter().filter(|image| image.name == geth).collect::<Vec<_>>())?;
+    let geth = load_geth(&cluster)?;
     let kubectl = cluster.kubectl()?;
 
     kubectl.run(["delete", "namespace", NAMESPACE, "--ignore-not-found", SOON])?;
@@ -57,7 +54,7 @@ fn pods_of_a_chain_run_and_nothing_is_left_of_the_node() -> Result<()> {
         return Ok(());
     }
     assert_eq!(cluster::status(), ["down"]);
-    assert_eq!(support::kernel_settings()?, kernel, "the node changed settings of the whole machine");
+    assert_eq!(kernel_settings()?, kernel, "the node changed settings of the whole machine");
     Ok(())
 }
 
@@ -88,6 +85,15 @@ fn a_node_that_is_killed_ends_and_is_cleaned_up() -> Result<()> {
     drop(cluster);
     assert_eq!(cluster::status(), ["down"]);
     Ok(())
+}
+
+/// Settings of the kernel that no namespace keeps apart, with the values of this machine.
+fn kernel_settings() -> Result<BTreeMap<&'static str, String>> {
+    const SETTINGS: [&str; 5] =
+        ["vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops", "net/ipv4/ip_forward"];
+    let value =
+        |name| fs::read_to_string(format!("/proc/sys/{name}")).with_context(|| format!("failed to read {name}"));
+    SETTINGS.into_iter().map(|name| Ok((name, value(name)?))).collect()
 }
 
 /// What kubelet asks of the volume, and what the Pod's own rights allow: the program is there to write, or not ready.
@@ -195,24 +201,5 @@ fn question(image: &str) -> Value {
     json!({
         "apiVersion": "batch/v1", "kind": "Job", "metadata": { "name": "question", "namespace": NAMESPACE },
         "spec": { "backoffLimit": 3, "template": { "spec": pod } },
-    })
-}
-
-/// A Pod of one container under the standard `restricted`, as the operator's are.
-fn pod(mut container: Value) -> Value {
-    container["securityContext"] = json!({
-        "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": { "drop": ["ALL"] },
-    });
-    json!({
-        "securityContext": {
-            "runAsNonRoot": true, "runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000,
-            "seccompProfile": { "type": "RuntimeDefault" },
-        },
-        "automountServiceAccountToken": false,
-        // The variables of the Service `geth` would be taken for flags of geth.
-        "enableServiceLinks": false,
-        "terminationGracePeriodSeconds": 5,
-        "containers": [container],
-        "volumes": [{ "name": "tmp", "emptyDir": {} }],
     })
 }

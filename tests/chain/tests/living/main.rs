@@ -13,6 +13,7 @@ mod kubelet;
 mod phases;
 mod plugins;
 mod pods;
+mod policies;
 mod specification;
 mod swap;
 mod told;
@@ -60,6 +61,7 @@ fn a_chain_lives() -> Result<()> {
         judged(told).and(judged(described))
     })?;
     pods::engine_is_closed(&site)?;
+    policies::are_enforced(&site)?;
     pods::come_back_as_they_were(&site)?;
     pods::are_added_without_configuration(&site)?;
     plugins::without_a_restart(&site, || {

@@ -1,14 +1,36 @@
 //! What the tests of the node share.
 
-use std::{collections::BTreeMap, fs};
+use anyhow::Result;
+use cluster::{Cluster, images, visitor};
+use op_programs::OpPrograms;
+use serde_json::{Value, json};
 
-use anyhow::{Context as _, Result};
+/// Generous: the machine may be compiling something else.
+pub const SOON: &str = "--timeout=180s";
 
-/// Settings of the kernel that no namespace keeps apart, with the values of this machine.
-pub fn kernel_settings() -> Result<BTreeMap<&'static str, String>> {
-    const SETTINGS: [&str; 5] =
-        ["vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops", "net/ipv4/ip_forward"];
-    let value =
-        |name| fs::read_to_string(format!("/proc/sys/{name}")).with_context(|| format!("failed to read {name}"));
-    SETTINGS.into_iter().map(|name| Ok((name, value(name)?))).collect()
+/// Gives the node the image of geth, which has a shell, and returns its name.
+pub fn load_geth(cluster: &Cluster) -> Result<String> {
+    let name = visitor::image();
+    let made = images::of_programs(&OpPrograms::find()?);
+    cluster.load(&made.into_iter().filter(|image| image.name == name).collect::<Vec<_>>())?;
+    Ok(name)
+}
+
+/// A Pod of one container under the standard `restricted`, as the operator's are.
+pub fn pod(mut container: Value) -> Value {
+    container["securityContext"] = json!({
+        "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": { "drop": ["ALL"] },
+    });
+    json!({
+        "securityContext": {
+            "runAsNonRoot": true, "runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000,
+            "seccompProfile": { "type": "RuntimeDefault" },
+        },
+        "automountServiceAccountToken": false,
+        // The variables of the Service `geth` would be taken for flags of geth.
+        "enableServiceLinks": false,
+        "terminationGracePeriodSeconds": 5,
+        "containers": [container],
+        "volumes": [{ "name": "tmp", "emptyDir": {} }],
+    })
 }
