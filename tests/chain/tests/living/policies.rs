@@ -103,13 +103,17 @@ fn of_metrics(site: &Site) -> Result<()> {
         let patch = json!({ "spec": { "networkPolicy": { "metricsFrom": from } } }).to_string();
         let to = format!("--namespace={CHAIN}");
         site.kubectl().run([&to, "patch", "opnode", node, "--type=merge", "--patch", &patch])?;
-        let wanted = ports.listening.iter().map(|(name, port)| {
-            (name.as_str(), *port, if name.ends_with("-metrics") { open } else { EVERYBODY })
-        });
+        let wanted = ports
+            .listening
+            .iter()
+            .map(|(name, port)| (name.as_str(), *port, if name.ends_with("-metrics") { open } else { EVERYBODY }));
         ports.are_open_to(site.kubectl(), wanted)?;
     }
     ensure!(pods_of_the_chain(site)? == before, "a Pod noticed that the policy changed");
-    figure('C', &format!("N13: metricsFrom closed the metrics of {node} to all but whom it names, and opened them again"));
+    figure(
+        'C',
+        &format!("N13: metricsFrom closed the metrics of {node} to all but whom it names, and opened them again"),
+    );
     Ok(())
 }
 
@@ -142,11 +146,7 @@ fn ports(site: &Site, pod: &str) -> Result<Ports> {
 
 impl Ports {
     /// Looks until each port is open to those who are wanted, and to nobody else: a policy is known a moment after it is there.
-    fn are_open_to<'a>(
-        &self,
-        kubectl: &Kubectl,
-        wanted: impl IntoIterator<Item = (&'a str, u16, Open)>,
-    ) -> Result<()> {
+    fn are_open_to<'a>(&self, kubectl: &Kubectl, wanted: impl IntoIterator<Item = (&'a str, u16, Open)>) -> Result<()> {
         for (name, port, wanted) in wanted {
             let mut open = NOBODY;
             until(&format!("{name} ({port}) of {} is open to those who may dial it", self.pod), || {
