@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
-use op_programs::OpPrograms;
+use op_programs::{Legacy, OpPrograms};
 
 use crate::run;
 
@@ -11,7 +11,10 @@ const COLUMNS: [&str; 5] = ["program", "release", "MiB", "says", "path"];
 
 /// Builds what is missing and prints a table of all programs.
 pub fn programs() -> Result<()> {
-    let programs = OpPrograms::find()?.all();
+    let mut programs = OpPrograms::find()?.all();
+    for release in Legacy::ALL {
+        programs.push(release.proposer()?);
+    }
     let rows = programs.iter().map(|program| {
         let mebibytes = size(&program.path)? >> 20;
         let path = program.path.display().to_string();

@@ -6,7 +6,7 @@ use opstack_sdk::execution::SIBLINGS;
 use opstack_sdk::kubernetes::{env_config_map, env_field};
 use opstack_sdk::opstack::endpoint::secret_env;
 use opstack_sdk::opstack::overrides::{with_extra_args, with_extra_env};
-use opstack_sdk::opstack::signing::Signing;
+use opstack_sdk::opstack::signing::{Signing, TlsSwitch};
 
 use crate::checks::sync_mode;
 use crate::conductor::Conductor;
@@ -59,7 +59,7 @@ fn sequencer(node: &Node<'_>) -> Vec<String> {
     if sequencer.max_safe_lag.get() > 0 {
         args.push(format!("--sequencer.max-safe-lag={}", sequencer.max_safe_lag));
     }
-    args.extend(node.signing.iter().flat_map(Signing::args));
+    args.extend(node.signing.iter().flat_map(|signing| signing.args(TlsSwitch::Flag)));
     args
 }
 

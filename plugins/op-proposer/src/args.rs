@@ -1,5 +1,5 @@
 //! From the spec to the arguments of op-proposer: `op-proposer/flags/flags.go` and `op-service`, v1.16.13 and v1.19.6;
-//! for an L2OutputOracle the flags of v1.10.0.
+//! for an L2OutputOracle v1.9.3 and v1.12.2.
 
 use opstack_sdk::answer::{Failure, FieldError};
 use opstack_sdk::opstack::honoured::Honoured;
@@ -71,14 +71,12 @@ pub fn honoured(spec: &ProposerSpec, contract: Option<&Contract>) -> Honoured {
         }
         None => {}
     }
-    if !spec.super_root_rpcs.is_empty() && !takes_super_roots(spec) {
-        honoured.refuse(
-            "spec.superRootRpcs",
-            format!(
-                "games of the type {} take output roots, which rollupRpc or sequencerRef serve",
-                spec.dispute_game.game_type
-            ),
-        );
+    if !spec.super_root_rpcs.is_empty() && !takes_super_roots(spec, contract) {
+        let takes = match contract {
+            Some(Contract::Oracle(_)) => "an L2OutputOracle takes".into(),
+            _ => format!("games of the type {} take", spec.dispute_game.game_type),
+        };
+        honoured.refuse("spec.superRootRpcs", format!("{takes} output roots, which rollupRpc or sequencerRef serve"));
     }
     spec.l1.report_beacon(&mut honoured);
     spec.rpc.report(&mut honoured);

@@ -12,6 +12,7 @@ use opstack_sdk::{Object, Workload, register_workload};
 
 mod args;
 mod proposals;
+mod releases;
 mod resources;
 mod role;
 mod spec;
@@ -50,7 +51,7 @@ impl Workload for OpProposer {
         args::check(spec, component.network.spec.l1_chain_id.get())?;
         let signing = component.signing()?;
         let contract = obstacle(Contract::find(&component.network, spec))?;
-        let outputs = obstacle(Outputs::find(&component, spec))?;
+        let outputs = obstacle(Outputs::find(&component, spec, contract.as_ref().ok()))?;
         let account = signing.as_ref().ok();
         let address = account.and_then(signing::Signing::address);
         let status = |phase| ProposerStatus {
@@ -71,7 +72,7 @@ impl Workload for OpProposer {
         answer.conditions.extend(status::connections(&component, spec, contract, outputs));
         answer.conditions.extend(component.conditions(&signing));
         answer.condition(role::condition(&component, spec, contract, address.as_deref()));
-        answer.condition(resources::source_condition(&component, spec, outputs));
+        answer.condition(resources::source_condition(&component, spec, contract, outputs));
         answer.condition(args::honoured(spec, contract).condition());
         answer.probes.extend(status::probes(&component, spec, contract, outputs));
         answer.probes.extend(component.account_probes(account));

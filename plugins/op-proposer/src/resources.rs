@@ -7,6 +7,7 @@ use opstack_sdk::opstack::node::Rpc;
 use opstack_sdk::opstack::upstream::{L2, Upstream};
 
 use crate::args;
+use crate::releases;
 use crate::spec::ProposerSpec;
 use crate::target::Contract;
 
@@ -27,9 +28,10 @@ pub static PROGRAM: Program = Program {
 /// the contracts of 9 and 10 want them.
 const SUPER_ROOT_GAMES: [u64; 4] = [4, 5, 9, 10];
 
-/// Whether the games of the spec take super roots rather than output roots.
-pub fn takes_super_roots(spec: &ProposerSpec) -> bool {
-    SUPER_ROOT_GAMES.contains(&spec.dispute_game.game_type.get())
+/// Whether super roots are proposed rather than output roots: the games of the spec take them, and there are games.
+pub fn takes_super_roots(spec: &ProposerSpec, contract: Option<&Contract>) -> bool {
+    let has_games = !matches!(contract, Some(Contract::Oracle(_)));
+    has_games && SUPER_ROOT_GAMES.contains(&spec.dispute_game.game_type.get())
 }
 
 /// Where the outputs come from. The program takes exactly one kind of source.
@@ -41,12 +43,12 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Finds the source for the type of game.
+    /// Finds the source for the contract, and for its type of game.
     ///
     /// # Errors
     /// `waiting` when what is named does not exist.
-    pub fn find(component: &Component<'_>, spec: &ProposerSpec) -> Result<Self, Failure> {
-        let super_roots = takes_super_roots(spec);
+    pub fn find(component: &Component<'_>, spec: &ProposerSpec, contract: Option<&Contract>) -> Result<Self, Failure> {
+        let super_roots = takes_super_roots(spec, contract);
         let l2 = component.l2(spec.sequencer_ref.as_ref());
         let rollup = Endpoint::of(spec.rollup_rpc_from.as_ref(), spec.rollup_rpc.as_ref());
         let explicit =
@@ -60,8 +62,13 @@ impl Outputs {
 
 /// Whether the node that outputs come from keeps what they are made of: the states behind them, and for super roots
 /// what was safe at a block of L1. Nobody knows that of a node that is given by URL.
-pub fn source_condition(component: &Component<'_>, spec: &ProposerSpec, outputs: Option<&Outputs>) -> Condition {
-    let super_roots = takes_super_roots(spec);
+pub fn source_condition(
+    component: &Component<'_>,
+    spec: &ProposerSpec,
+    contract: Option<&Contract>,
+    outputs: Option<&Outputs>,
+) -> Condition {
+    let super_roots = takes_super_roots(spec, contract);
     let by_url =
         spec.rollup_rpc.is_some() || spec.rollup_rpc_from.is_some() || super_roots && !spec.super_root_rpcs.is_empty();
     let source = outputs.filter(|_| !by_url).and_then(|_| component.source(spec.sequencer_ref.as_ref()));
@@ -77,6 +84,7 @@ pub fn work(spec: &ProposerSpec, outputs: &Outputs, contract: &Contract) -> Work
         args: args::args(spec, contract),
         env: vec![outputs.upstream.endpoint.env(name)],
         rpc: Some(spec.rpc.server()),
+        tls_switch: releases::tls_switch(spec.image.as_deref()),
         restart_on: outputs.upstream.fingerprint.iter().cloned().collect(),
         ..Default::default()
     }

@@ -161,7 +161,7 @@ pub fn info(
     known: &Value,
 ) -> ProposerInfo {
     let known: ProposerInfo = serde_json::from_value(known["proposerInfo"].clone()).unwrap_or_default();
-    let has_blocks = !takes_super_roots(spec);
+    let has_blocks = !takes_super_roots(spec, contract);
     let on_l1 = account.and_then(|account| proposals::last(component, account, has_blocks));
     let last = match (on_l1, known.last_proposal_submitted) {
         // Its transaction was the account's last one when it was seen first.

@@ -2,9 +2,9 @@
 
 use opstack_sdk::answer::{Failure, FieldError};
 use opstack_sdk::opstack::network::Network;
-use opstack_sdk::opstack::release;
 use opstack_sdk::values::Address;
 
+use crate::releases::knows_oracles;
 use crate::spec::ProposerSpec;
 
 /// The contract on L1.
@@ -68,29 +68,4 @@ fn without_flag(oracle: &Address) -> FieldError {
             "the chain has an L2OutputOracle ({oracle}) and no DisputeGameFactory; op-proposer lost its flag --l2oo-address after v1.10.0: set spec.image to that release or an older one, or spec.disputeGame.factoryAddr"
         ),
     )
-}
-
-/// Whether the image is of a release that has `--l2oo-address`: v1.10.0 of March 2025 is the last that is known to.
-fn knows_oracles(image: Option<&str>) -> bool {
-    image.and_then(release::in_tag).is_some_and(|version| version <= (1, 10, 0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::knows_oracles;
-
-    #[test]
-    fn old_releases_know_oracles() {
-        for (image, knows) in [
-            (Some("r/op-proposer:v1.10.0"), true),
-            (Some("r/op-proposer:v1.9.4@sha256:00"), true),
-            (Some("r/op-proposer:v1.10.2"), false),
-            (Some("r/op-proposer:v1.16.3"), false),
-            (Some("r/op-proposer@sha256:00"), false),
-            (Some("localhost:5000/op-proposer"), false),
-            (None, false),
-        ] {
-            assert_eq!(knows_oracles(image), knows, "{image:?}");
-        }
-    }
 }

@@ -76,6 +76,16 @@ pub enum Signing {
     Remote(RemoteSigner, Option<String>),
 }
 
+/// How a program is told whether it speaks TLS with a remote signer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsSwitch {
+    /// By `--signer.tls.enabled`.
+    #[default]
+    Flag,
+    /// Programs from before that flag (v1.9.4 of October 2024 and older) do, unless the paths of all three files are empty.
+    Paths,
+}
+
 /// Why nobody can sign yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoSigner {
@@ -173,19 +183,24 @@ impl Signing {
         }
     }
 
-    /// Flags of `op-service/signer/cli.go` and `op-service/tls/cli.go` (v1.16.13, v1.19.6).
-    pub fn args(&self) -> Vec<String> {
+    /// Flags of `op-service/signer/cli.go` and `op-service/tls/cli.go` (v1.9.3, v1.16.13, v1.19.6).
+    pub fn args(&self, switch: TlsSwitch) -> Vec<String> {
         let Self::Remote(signer, _) = self else { return vec![] };
         let mut args =
             vec![format!("--signer.endpoint={}", signer.endpoint), format!("--signer.address={}", signer.address)];
-        match &signer.tls {
-            None => args.push("--signer.tls.enabled=false".into()),
-            Some(tls) => args.extend([
-                "--signer.tls.enabled=true".into(),
-                format!("--signer.tls.ca={TLS_PATH}/{}", tls.ca_key),
-                format!("--signer.tls.cert={TLS_PATH}/{}", tls.cert_key),
-                format!("--signer.tls.key={TLS_PATH}/{}", tls.private_key_key),
-            ]),
+        if switch == TlsSwitch::Flag {
+            args.push(format!("--signer.tls.enabled={}", signer.tls.is_some()));
+        }
+        let files = |ca: &str, cert: &str, key: &str| {
+            [format!("--signer.tls.ca={ca}"), format!("--signer.tls.cert={cert}"), format!("--signer.tls.key={key}")]
+        };
+        let mounted = |file: &str| format!("{TLS_PATH}/{file}");
+        match (&signer.tls, switch) {
+            (Some(tls), _) => {
+                args.extend(files(&mounted(&tls.ca_key), &mounted(&tls.cert_key), &mounted(&tls.private_key_key)));
+            }
+            (None, TlsSwitch::Paths) => args.extend(files("", "", "")),
+            (None, TlsSwitch::Flag) => {}
         }
         args
     }

@@ -1,7 +1,7 @@
 //! Many pods, each container once, and what came of it all.
 
 use anyhow::Result;
-use op_programs::{OpPrograms, PROGRAMS, Release};
+use op_programs::{Legacy, OpPrograms, PROGRAMS, Release};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -33,8 +33,8 @@ pub struct Seen {
 pub struct Refusal {
     /// The case in which it was first seen.
     pub case: String,
-    /// The release; of op-reth and op-geth it says nothing.
-    pub release: Release,
+    /// The release, as the program gives it; of op-reth and op-geth it says nothing.
+    pub release: &'static str,
     /// What the program said.
     pub output: String,
     /// Everything, for people.
@@ -56,16 +56,24 @@ pub struct Report {
 pub struct Judge {
     sandbox: PathBuf,
     programs: OpPrograms,
+    legacy: BTreeMap<Legacy, PathBuf>,
     report: Mutex<Report>,
 }
 
 impl Judge {
     /// `sandbox` is the built program of that name; `opstack` is built beside it. The other programs are built if they are not.
     pub fn new(sandbox: &Path) -> Result<Self> {
-        Ok(Self { sandbox: sandbox.into(), programs: OpPrograms::find()?, report: Mutex::default() })
+        let legacy = Legacy::ALL.into_iter().map(|legacy| Ok((legacy, legacy.proposer()?.path)));
+        Ok(Self {
+            sandbox: sandbox.into(),
+            programs: OpPrograms::find()?,
+            legacy: legacy.collect::<Result<_>>()?,
+            report: Mutex::default(),
+        })
     }
 
-    /// Judges all cases with some releases, two at a time.
+    /// Judges all cases with some releases, two at a time. A container of an image from before all of them is judged by a
+    /// program of its own time instead.
     pub fn judge(self, cases: &[Case], releases: &[Release]) -> Report {
         let tasks = releases.iter().flat_map(|release| cases.iter().map(move |case| (case, *release)));
         let tasks = Mutex::new(tasks);
@@ -90,23 +98,30 @@ impl Judge {
     fn one(&self, case: &Case, release: Release) {
         let pods = match Pod::all(&case.objects) {
             Ok(pods) => pods,
-            Err(error) => return self.report().refuse(case, release, format!("{error:#}"), ""),
+            Err(error) => return self.report().refuse(case, release.version(), format!("{error:#}"), ""),
         };
         for pod in pods {
             let new = self.report().begin(case, release, &pod);
             if !new.is_empty() {
                 let sandbox = Sandbox::new(&self.sandbox);
                 let program = |container: &Container| {
-                    let program = || program(&self.programs, &self.sandbox, container, release);
+                    let program = || self.program(container, release);
                     is_wanted(container, &new).then(program).flatten()
                 };
                 match pod.run(&sandbox, program) {
                     Ok(verdicts) => verdicts.into_iter().for_each(|(container, verdict)| {
                         self.report().note(case, release, &container, verdict);
                     }),
-                    Err(error) => self.report().refuse(case, release, format!("{error:#}"), ""),
+                    Err(error) => self.report().refuse(case, release.version(), format!("{error:#}"), ""),
                 }
             }
+        }
+    }
+
+    fn program(&self, container: &Container, release: Release) -> Option<(String, PathBuf)> {
+        match container.legacy {
+            Some(legacy) => Some((container.program.into(), self.legacy.get(&legacy)?.clone())),
+            None => program(&self.programs, &self.sandbox, container, release),
         }
     }
 }
@@ -127,8 +142,12 @@ pub fn program(
 }
 
 /// Which release of a program is started: of those that no release has, there is one version.
-fn version(program: &str, release: Release) -> &'static str {
-    if PROGRAMS.contains(&program) { release.version() } else { "" }
+fn version(container: &Container, release: Release) -> &'static str {
+    match container.legacy {
+        Some(legacy) => legacy.version(),
+        None if PROGRAMS.contains(&container.program) => release.version(),
+        None => "",
+    }
 }
 
 /// Whether a container is started for the new ones of its pod: it is one, or makes the files that they need.
@@ -142,7 +161,7 @@ impl Report {
     fn begin(&mut self, case: &Case, release: Release, pod: &Pod) -> Vec<Container> {
         let mut new = vec![];
         for container in &pod.containers {
-            let of = version(container.program, release);
+            let of = version(container, release);
             let seen = self.seen.entry((container.program, of)).or_default();
             seen.cases.insert(case.name.clone());
             seen.flags.extend(container.flags().map(str::to_string));
@@ -151,7 +170,7 @@ impl Report {
             }
             if container.program == "op-reth" {
                 let wrong = reth::refuse(&container.command);
-                wrong.into_iter().for_each(|wrong| self.refuse(case, release, wrong, ""));
+                wrong.into_iter().for_each(|wrong| self.refuse(case, release.version(), wrong, ""));
             } else {
                 new.push(container.clone());
             }
@@ -159,13 +178,16 @@ impl Report {
         new
     }
 
-    fn refuse(&mut self, case: &Case, release: Release, why: String, output: &str) {
-        let report = format!("{}, {}: {why}", case.name, release.version());
+    fn refuse(&mut self, case: &Case, release: &'static str, why: String, output: &str) {
+        let report = format!("{}, {release}: {why}", case.name);
         self.refused.push(Refusal { case: case.name.clone(), release, output: output.into(), report });
     }
 
     fn note(&mut self, case: &Case, release: Release, container: &Container, verdict: Verdict) {
-        self.seen.entry((container.program, version(container.program, release))).or_default().started += 1;
+        let of = version(container, release);
+        self.seen.entry((container.program, of)).or_default().started += 1;
+        // Of the programs that no release has, it's told which release was asked for.
+        let release = if of.is_empty() { release.version() } else { of };
         let told = |how: &str, output: &str| {
             format!("container {}: {how}\n  {}\n{}", container.name, container.command.join(" "), tail(output))
         };
@@ -181,8 +203,8 @@ impl Report {
     }
 
     /// How often a program of a release was started.
-    pub fn started(&self, program: &'static str, release: Release) -> usize {
-        self.seen.get(&(program, release.version())).map_or(0, |seen| seen.started)
+    pub fn started(&self, program: &'static str, release: &'static str) -> usize {
+        self.seen.get(&(program, release)).map_or(0, |seen| seen.started)
     }
 
     /// Whether this machine can judge at all; says so if not.

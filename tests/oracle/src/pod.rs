@@ -2,6 +2,8 @@
 
 use anyhow::{Context as _, Result, bail};
 use k8s_openapi::api::core::v1::{self, EnvVar, PodSpec, VolumeMount};
+use op_programs::Legacy;
+use opstack_sdk::opstack::release;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,8 @@ pub struct Container {
     pub name: String,
     /// The program that its image is made for: users may have it in an image of any name.
     pub program: &'static str,
+    /// Where its image holds an op-proposer that still has `--l2oo-address`: the release of that time, which is its judge.
+    pub legacy: Option<Legacy>,
     /// Command and arguments.
     pub command: Vec<String>,
     /// Names and values.
@@ -142,6 +146,7 @@ impl Container {
         Ok(Self {
             name: container.name.clone(),
             program: program_of(container)?,
+            legacy: container.image.as_deref().and_then(legacy),
             command: words.map(|word| expand(word, &environment)).collect(),
             environment,
             mounts: container.volume_mounts.iter().flatten().map(mount).collect(),
@@ -209,6 +214,12 @@ fn program_of(container: &v1::Container) -> Result<&'static str> {
         "geth" | "/bin/sh" => "op-geth",
         other => bail!("{other} is no program that is known here"),
     })
+}
+
+/// The release that is nearest to that of an image. v1.10.0 is the last op-proposer that is known to have `--l2oo-address`.
+fn legacy(image: &str) -> Option<Legacy> {
+    let version = release::of(image, "op-proposer").filter(|version| *version <= (1, 10, 0))?;
+    Some(if version <= (1, 9, 4) { Legacy::V1_9_3 } else { Legacy::V1_12_2 })
 }
 
 /// The kubelet's substitution: `$(NAME)` of an earlier variable.

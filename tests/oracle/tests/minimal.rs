@@ -38,8 +38,8 @@ fn the_programs_take_objects_with_the_required_fields_alone() {
     assert!(refused.is_empty(), "{} refused:\n\n{}", refused.len(), refused.join("\n\n"));
     for release in Release::ALL {
         // A sequencer and a replica, and one of each other kind.
-        let started =
-            ["op-node", "op-batcher", "op-proposer", "op-challenger"].map(|program| report.started(program, release));
+        let started = ["op-node", "op-batcher", "op-proposer", "op-challenger"]
+            .map(|program| report.started(program, release.version()));
         assert_eq!(started, [2, 1, 1, 1], "{}", release.version());
     }
 }

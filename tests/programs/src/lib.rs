@@ -16,6 +16,7 @@
 //! | program | from | version |
 //! | --- | --- | --- |
 //! | [`PROGRAMS`] | Go modules | each [`Release`] |
+//! | `op-proposer`, for chains with an L2OutputOracle | Go modules | each [`Legacy`] release |
 //! | `op-geth`, an L2 execution client | Go modules | [`OP_GETH_VERSION`] |
 //! | `geth`, an L1 execution client | Go modules | [`GETH_VERSION`] |
 //! | `anvil`, an L1 for tests | an npm package | [`ANVIL_VERSION`] |
@@ -27,6 +28,8 @@
 //! ```text
 //! <directory>/v1.19.6/op-node …       a directory for each release
 //! <directory>/v1.16.13/op-node …
+//! <directory>/v1.12.2/op-proposer     of these releases no other program; only who starts one misses it
+//! <directory>/v1.9.3/op-proposer
 //! <directory>/{op-geth,geth,anvil}
 //! ```
 //!
@@ -36,6 +39,7 @@
 //! ```text
 //! $XDG_CACHE_HOME/opstack/programs/v1.19.6-<fingerprint>/bin/op-node …
 //! $XDG_CACHE_HOME/opstack/programs/v1.16.13-<fingerprint>/bin/op-node …
+//! $XDG_CACHE_HOME/opstack/programs/v1.12.2-<fingerprint>/bin/op-proposer            likewise v1.9.3
 //! $XDG_CACHE_HOME/opstack/programs/op-geth-<version>-<fingerprint>/bin/op-geth      likewise geth and anvil
 //! ```
 //!
@@ -44,6 +48,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod anvil;
+mod legacy;
 mod recipes;
 mod superchain;
 mod tree;
@@ -57,6 +62,7 @@ use anyhow::{Context as _, Result, ensure};
 use go_build::Voice;
 
 pub use anvil::ANVIL_VERSION;
+pub use legacy::Legacy;
 pub use recipes::{GETH_VERSION, OP_GETH_VERSION};
 
 /// The environment variable that names a directory with ready programs.
@@ -74,6 +80,11 @@ const VOICE: Voice = Voice("programs");
 /// What each release has.
 pub const PROGRAMS: [&str; 6] =
     ["op-node", "op-batcher", "op-proposer", "op-challenger", "op-conductor", "op-deployer"];
+
+/// The directory with ready programs, where one is named.
+fn given() -> Option<PathBuf> {
+    env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
 
 /// A release of the repository that has most programs of the OP Stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,8 +133,8 @@ impl OpPrograms {
     /// Takes the programs from `OPSTACK_PROGRAMS` if that is set, else from the cache, where they are built first if
     /// they are not there yet. A first build takes many minutes and tells on the standard error how far it is.
     pub fn find() -> Result<Self> {
-        match env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
-            Some(directory) => Self::in_directory(Path::new(&directory))
+        match given() {
+            Some(directory) => Self::in_directory(&directory)
                 .with_context(|| format!("{VARIABLE} names a directory that lacks programs")),
             None => Self::built(),
         }

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use anyhow::{Context as _, Result};
 use go_build::{Go, Plan, Program, Unit};
 
-use crate::{KIND, OTHERWISE, Release, VOICE, superchain, tree};
+use crate::{KIND, Legacy, OTHERWISE, Release, VOICE, superchain, tree};
 
 /// The release of op-geth, which is also where the networks that v1.19.6 knows come from.
 pub const OP_GETH_VERSION: &str = "1.101702.3";
@@ -27,41 +27,70 @@ const RELEASED: &[Program] = &[
     Program { name: "op-deployer", package: "github.com/ethereum-optimism/optimism/op-deployer/cmd/op-deployer" },
 ];
 
+/// What is built of a [`Legacy`] release.
+const LEGACY: &[Program] =
+    &[Program { name: "op-proposer", package: "github.com/ethereum-optimism/optimism/op-proposer/cmd" }];
+
 /// Of the source tree: nothing that Go compiles, and most of its size.
 const NOT_COPIED: [&str; 2] = ["docs", "rust"];
 
 /// What v1.16.13 itself replaces geth by is not in the module proxy any more; this is the next version that is.
 const V1_16_13_GETH: &str = "github.com/ethereum/go-ethereum => github.com/ethereum-optimism/op-geth v1.101702.3-rc.2";
 
+/// What v1.12.2 replaces geth by.
+const V1_12_2_GETH: &str = "github.com/ethereum/go-ethereum => github.com/ethereum-optimism/op-geth v1.101503.2-rc.1";
+
+/// What v1.9.3 replaces geth by.
+const V1_9_3_GETH: &str = "github.com/ethereum/go-ethereum => github.com/ethereum-optimism/op-geth v1.101408.0-rc.4.0.20240827042333-110c433a2469";
+
 /// The current release.
 ///
 /// It embeds a list of networks that is in no module of its own, so it can be compiled only in a copy of its source
 /// tree to which the file was added.
 pub fn v1_19_6() -> Plan {
-    optimism(Release::V1_19_6, prepare_source_tree, &["networks of op-geth", OP_GETH_VERSION, superchain::EDITION])
+    let also = &["networks of op-geth", OP_GETH_VERSION, superchain::EDITION];
+    optimism(Release::V1_19_6.version(), RELEASED, prepare_source_tree, also)
 }
 
 /// The older release, whose only trouble is an execution client that is gone.
 pub fn v1_16_13() -> Plan {
-    let prepare: Prepare = |go, unit, directory| {
-        unit.write_tools_module(go, directory, &format!("{OPTIMISM} v{}", unit.version), &[V1_16_13_GETH.into()])
+    optimism(Release::V1_16_13.version(), RELEASED, require_and_replace, &[V1_16_13_GETH])
+}
+
+/// op-proposer from before L2OutputOracles were given up, with the execution client of its time.
+pub fn legacy(release: Legacy) -> Plan {
+    let geth: &[&str] = match release {
+        Legacy::V1_12_2 => &[V1_12_2_GETH],
+        Legacy::V1_9_3 => &[V1_9_3_GETH],
     };
-    optimism(Release::V1_16_13, prepare, &[V1_16_13_GETH])
+    optimism(release.version(), LEGACY, require_and_replace, geth)
+}
+
+/// Makes a main module that requires the unit's, in which modules are replaced as `also` lists them.
+fn require_and_replace(go: Go, unit: &Unit, directory: &Path) -> Result<()> {
+    let replaces: Vec<_> = unit.also.iter().map(ToString::to_string).collect();
+    unit.write_tools_module(go, directory, &format!("{OPTIMISM} v{}", unit.version), &replaces)
 }
 
 type Prepare = fn(Go, &Unit, &Path) -> Result<()>;
 
-fn optimism(release: Release, prepare: Prepare, also: &'static [&'static str]) -> Plan {
+/// Some programs of a release; its version has a leading `v`.
+fn optimism(
+    version: &'static str,
+    programs: &'static [Program],
+    prepare: Prepare,
+    also: &'static [&'static str],
+) -> Plan {
     let unit = Unit {
         name: "optimism",
         module: OPTIMISM,
-        version: release.version().trim_start_matches('v'),
-        programs: RELEASED,
-        ldflags: optimism_ldflags(release),
+        version: version.trim_start_matches('v'),
+        programs,
+        ldflags: optimism_ldflags(version),
         prepare,
         also,
     };
-    plan(release.version().into(), unit)
+    plan(version.into(), unit)
 }
 
 /// op-geth, whose module calls itself geth: it can be required under that name only.
@@ -113,8 +142,7 @@ fn plan(release: String, unit: Unit) -> Plan {
 
 /// Small binaries that know their own version, and call themselves no development build. Each program reads one of these
 /// versions; the linker passes over variables that are not there.
-fn optimism_ldflags(release: Release) -> String {
-    let version = release.version();
+fn optimism_ldflags(version: &str) -> String {
     let mut flags = format!("-s -w -X main.Version={version}");
     for package in ["op-node/version", "op-challenger/version", "op-deployer/pkg/deployer/version"] {
         flags += &format!(" -X {OPTIMISM}/{package}.Version={version} -X {OPTIMISM}/{package}.Meta=");
@@ -149,7 +177,8 @@ mod tests {
 
     #[test]
     fn no_two_plans_share_a_directory() -> Result<()> {
-        let plans = [v1_19_6(), v1_16_13(), op_geth(), geth()];
+        let legacy = Legacy::ALL.map(legacy);
+        let plans: Vec<_> = [v1_19_6(), v1_16_13(), op_geth(), geth()].into_iter().chain(legacy).collect();
         let mut homes = plans.iter().map(|plan| Ok(plan.home()?.bin())).collect::<Result<Vec<_>>>()?;
         homes.sort();
         homes.dedup();

@@ -31,8 +31,8 @@ impl Component<'_> {
 
     pub(super) fn pod_template(&self, signing: &Signing, work: Work, hash: Hash) -> PodTemplateSpec {
         let (probe, ports) = (self.probed_port(work.rpc), self.container_ports(work.rpc));
-        let Work { mut args, mut env, mut volumes, mut mounts, init_containers, .. } = work;
-        args.extend(signing.args());
+        let Work { mut args, mut env, mut volumes, mut mounts, init_containers, tls_switch, .. } = work;
+        args.extend(signing.args(tls_switch));
         args.extend(self.service_args());
         args.extend(self.common.extra_args.iter().cloned());
         // The L1 endpoint may carry an API key, the key is a secret: both by environment.

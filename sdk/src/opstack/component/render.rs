@@ -13,7 +13,7 @@ use crate::kubernetes::{
 use crate::opstack::credentials;
 use crate::opstack::mounted::MountedFile;
 use crate::opstack::overrides;
-use crate::opstack::signing::Signing;
+use crate::opstack::signing::{Signing, TlsSwitch};
 use crate::opstack::status::{Phase, READY};
 use crate::opstack::storage::ClaimRetention;
 
@@ -47,6 +47,8 @@ pub struct Work {
     pub retention: ClaimRetention,
     /// The program's RPC server.
     pub rpc: Option<RpcServer>,
+    /// How the program is told whether it speaks TLS with a remote signer.
+    pub tls_switch: TlsSwitch,
     /// What else the program reads at its start only: texts whose change restarts the pod.
     pub restart_on: Vec<String>,
 }
