@@ -3,6 +3,9 @@
 //! Who they are stands in a ConfigMap, which a pod reads when it starts and whose change restarts none: a pod that comes
 //! dials those that were there before. The pods of a node are in it, each, and the oldest replicas of the network, which
 //! its sequencers tell in their status. So only sequencers look at all nodes of a network, and not each at each.
+//!
+//! Where the sequencer changes by itself, a replica that is connected to one of them alone would be without blocks when that is
+//! lost. So all sequencers are in it, too, and a sequencer has one itself: one that comes dials all who were there before.
 
 use opstack_sdk::Context;
 use opstack_sdk::k8s_openapi::api::core::v1::ConfigMap;
@@ -25,10 +28,10 @@ pub const EXECUTION: &str = "execution";
 /// Each connection costs something: more than these are not needed to find the chain.
 const MOST: usize = 8;
 
-/// A replica of the network, for other replicas to dial.
+/// A node of the network, for others to dial.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Replica {
+pub struct Neighbour {
     /// `<namespace>/<name>` of the node.
     pub node: String,
     /// Where op-node finds its first pod.
@@ -37,6 +40,18 @@ pub struct Replica {
     /// Where the execution client does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution: Option<String>,
+}
+
+impl Neighbour {
+    fn of(cx: &Context<'_>, node: &Sibling) -> Self {
+        let workload = siblings::workload(node);
+        Self {
+            node: node.metadata.place(),
+            // One that has no key yet is told when it has.
+            consensus: siblings::multiaddr(cx, node, workload, 0).unwrap_or_default(),
+            execution: siblings::pod_enode(cx, node, workload, 0).unwrap_or_default(),
+        }
+    }
 }
 
 /// Peers that come and go.
@@ -49,8 +64,15 @@ pub struct Peering {
 }
 
 impl Peering {
-    /// The peers of a replica with these workloads; `sequencer` tells of other nodes'.
-    pub fn of_replica(cx: &Context<'_>, me: &Sibling, workloads: &[String], sequencer: Option<&Sibling>) -> Self {
+    /// The peers of a node with these workloads: its own pods, `sequencers` that its arguments don't name, and replicas that a
+    /// sequencer tells of. One that is stopped keeps its address, so there is always somebody.
+    pub fn of(
+        cx: &Context<'_>,
+        me: &Sibling,
+        workloads: &[String],
+        sequencers: &[&Sibling],
+        replicas: Vec<Neighbour>,
+    ) -> Self {
         let mut peering = Self::default();
         // Pods have one template, so each finds itself among them; the programs pass over that.
         for (workload, ordinal) in workloads.iter().flat_map(|name| (0..me.spec.pods().max(1)).map(move |n| (name, n)))
@@ -58,9 +80,8 @@ impl Peering {
             peering.consensus.extend(siblings::multiaddr(cx, me, workload, ordinal).unwrap_or_default());
             peering.execution.extend(siblings::pod_enode(cx, me, workload, ordinal).unwrap_or_default());
         }
-        let told = sequencer.map(|sequencer| sequencer.status["replicas"].clone()).unwrap_or_default();
-        let others: Vec<Replica> = serde_json::from_value(told).unwrap_or_default();
-        for other in others.into_iter().filter(|other| other.node != me.metadata.place()) {
+        let sequencers = sequencers.iter().map(|sequencer| Neighbour::of(cx, sequencer));
+        for other in sequencers.chain(replicas).filter(|other| other.node != me.metadata.place()) {
             peering.consensus.extend(other.consensus.filter(|_| me.spec.op_node.p2p.enabled));
             peering.execution.extend(other.execution);
         }
@@ -78,6 +99,11 @@ impl Peering {
     }
 }
 
+/// The replicas that a sequencer tells of.
+pub fn told(sequencer: &Sibling) -> Vec<Neighbour> {
+    serde_json::from_value(sequencer.status["replicas"].clone()).unwrap_or_default()
+}
+
 /// As much of a node as it takes to see whether it is an old replica.
 #[derive(Deserialize)]
 struct Brief {
@@ -92,7 +118,7 @@ struct BriefSpec {
 }
 
 /// The oldest replicas of a network, for a sequencer to tell.
-pub fn replicas(cx: &Context<'_>, network: &Network) -> Vec<Replica> {
+pub fn replicas(cx: &Context<'_>, network: &Network) -> Vec<Neighbour> {
     let selector = format!(".spec.optimismNetworkRef.name={},.spec.nodeType=replica", network.name);
     let nodes = cx.cluster.list(&NODE.to_ref(), None, &selector);
     let mut briefs: Vec<(Brief, &String)> = nodes
@@ -105,12 +131,5 @@ pub fn replicas(cx: &Context<'_>, network: &Network) -> Vec<Replica> {
         .collect();
     briefs.sort_by_cached_key(|(brief, _)| (brief.metadata.creation_timestamp.clone(), brief.metadata.place()));
     let oldest = briefs.into_iter().take(MOST).filter_map(|(_, json)| Sibling::parse(json).ok());
-    oldest
-        .map(|node| Replica {
-            node: node.metadata.place(),
-            // One that has no key yet is told when it has.
-            consensus: siblings::multiaddr(cx, &node, siblings::workload(&node), 0).unwrap_or_default(),
-            execution: siblings::pod_enode(cx, &node, siblings::workload(&node), 0).unwrap_or_default(),
-        })
-        .collect()
+    oldest.map(|node| Neighbour::of(cx, &node)).collect()
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::keys::pod_name;
-use crate::peering::Replica;
+use crate::peering::Neighbour;
 use crate::probes::Findings;
 use crate::resources::service_names;
 use crate::settle::Node;
@@ -42,7 +42,7 @@ pub struct OpNodeStatus {
     pub peers: Vec<Peer>,
     /// Of a sequencer: the oldest replicas of its network, for the others to dial.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub replicas: Vec<Replica>,
+    pub replicas: Vec<Neighbour>,
     /// The nodes that this one looks to (`namespace/name`): the one that it follows, and the sequencer that it forwards
     /// transactions to.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -10,7 +10,7 @@ use opstack_sdk::opstack::network::Network;
 use opstack_sdk::opstack::peers::{PeerId, is_enode, is_enr, is_multiaddr};
 use opstack_sdk::opstack::sequencing::HaMode;
 
-use crate::peering::{self, Peering, Replica};
+use crate::peering::{self, Neighbour, Peering};
 use crate::siblings::{self, Sibling, title};
 use crate::spec::OpNodeSpec;
 
@@ -30,7 +30,7 @@ pub struct Wiring {
     /// Peers of both that come and go.
     pub peering: Peering,
     /// The replicas that a sequencer tells of.
-    pub replicas: Vec<Replica>,
+    pub replicas: Vec<Neighbour>,
     /// Where op-node begins to search for peers.
     pub bootnodes: Vec<String>,
     /// Where transactions are sent; nothing for a sequencer.
@@ -60,8 +60,9 @@ impl Wiring {
         honoured: &mut Honoured,
     ) -> Result<Self, Failure> {
         let referenced = referenced(cx, me, network)?;
+        let changes = network.ha_mode() != HaMode::Manual;
         // Listing makes the node depend on all others, so a replica that says whom it follows does without.
-        let others = if me.spec.is_sequencer() || referenced.is_none() || has_bare_peer_ids(me) {
+        let others = if me.spec.is_sequencer() || referenced.is_none() || changes || has_bare_peer_ids(me) {
             // Only sequencers are wired, unless a peer is named by its id alone.
             let more = if has_bare_peer_ids(me) { "" } else { ",.spec.nodeType=sequencer" };
             siblings::nodes_of(cx, network, me, more)
@@ -69,27 +70,34 @@ impl Wiring {
             vec![]
         };
         let mut wiring = Self { mode: mode::mode(me, network, &others, honoured), ..Self::default() };
-        wiring.peer_with_sequencers(cx, me, referenced.as_ref(), &others)?;
+        let unnamed = wiring.peer_with_sequencers(cx, me, referenced.as_ref(), &others, changes)?;
         wiring.add_static_peers(cx, me, &others, honoured);
         wiring.add_bootnodes(me, honoured);
         if me.spec.is_sequencer() {
             wiring.replicas = peering::replicas(cx, network);
+            if changes {
+                wiring.peering = Peering::of(cx, me, workloads, &unnamed, wiring.replicas.clone());
+            }
         } else {
             let first = || others.iter().find(|other| other.spec.is_sequencer());
-            wiring.peering = Peering::of_replica(cx, me, workloads, referenced.as_ref().or_else(first));
+            let told = referenced.as_ref().or_else(first).map(peering::told).unwrap_or_default();
+            wiring.peering = Peering::of(cx, me, workloads, &unnamed, told);
             wiring.sequencer_http = wiring.forward_to(cx, me, network, referenced.as_ref(), &others)?;
         }
         wiring.follow = wiring.follow_source(cx, me, network)?;
         Ok(wiring)
     }
 
-    fn peer_with_sequencers(
+    /// Gives the sequencers that are left out: the younger ones of a sequencer, and of a replica that names one all others, where
+    /// that `changes`. Their coming would restart those that were there before.
+    fn peer_with_sequencers<'a>(
         &mut self,
         cx: &Context<'_>,
         me: &Sibling,
         referenced: Option<&Sibling>,
-        others: &[Sibling],
-    ) -> Result<(), Failure> {
+        others: &'a [Sibling],
+        changes: bool,
+    ) -> Result<Vec<&'a Sibling>, Failure> {
         if let Some(sequencer) = referenced {
             let address = siblings::multiaddr(cx, sequencer, siblings::workload(sequencer), 0)?;
             if address.is_none() {
@@ -103,16 +111,21 @@ impl Wiring {
             self.execution.extend(siblings::enode(cx, sequencer)?);
         }
         let mine = siblings::age(me);
+        let mut unnamed = vec![];
         for other in others.iter().filter(|other| other.spec.is_sequencer()) {
-            let known = referenced.is_some_and(|referenced| siblings::same(referenced, other));
-            if known || me.spec.is_sequencer() && siblings::age(other) > mine {
+            if referenced.is_some_and(|referenced| siblings::same(referenced, other)) {
+                continue;
+            }
+            let is_younger = me.spec.is_sequencer() && siblings::age(other) > mine;
+            if is_younger || changes && referenced.is_some() {
+                unnamed.push(other);
                 continue;
             }
             // One that has no key yet may never get one; this node is rendered again when it does.
             self.consensus.extend(siblings::multiaddr(cx, other, siblings::workload(other), 0).unwrap_or_default());
             self.execution.extend(siblings::enode(cx, other).unwrap_or_default());
         }
-        Ok(())
+        Ok(unnamed)
     }
 
     fn add_static_peers(&mut self, cx: &Context<'_>, me: &Sibling, others: &[Sibling], honoured: &mut Honoured) {

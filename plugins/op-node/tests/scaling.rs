@@ -1,4 +1,4 @@
-//! What must not restart a pod: another number of pods, and replicas that come and go.
+//! What must not restart a pod: another number of pods, and nodes that come and go.
 
 use geth::Geth;
 use op_node::OpNode;
@@ -52,4 +52,42 @@ fn a_replica_that_comes_or_goes_restarts_no_other() {
         assert_eq!(alone, among, "{name}");
         assert_ne!(fewer, peers, "{name}");
     }
+}
+
+#[test]
+fn where_the_operator_chooses_a_sequencer_that_comes_is_a_peer_of_all_and_restarts_none() {
+    for (name, client) in [
+        ("replica-of-an-operated-sequencer", "reth"),
+        ("replica-of-an-operated-sequencer", "geth"),
+        ("sequencer-operated", "reth"),
+        ("sequencer-operated", "geth"),
+    ] {
+        let mut case = case(name);
+        case.object["spec"]["executionClient"] = json!({"name": client});
+        let (before, fewer) = rendered(&case);
+        case.documents.extend(newcomer("seq-new"));
+        let (after, peers) = rendered(&case);
+        assert_eq!(after, before, "{name}, {client}");
+        assert_ne!(peers, fewer, "{name}, {client}");
+        for network in ["consensus", "execution"] {
+            let told = peers[network].as_str().unwrap();
+            assert!(told.contains("seq-new-0.seq-new-headless.chains.svc"), "{name}, {client}: {told}");
+        }
+    }
+}
+
+/// A younger sequencer of the cases' network, and the Secret with its keys.
+fn newcomer(name: &str) -> [Value; 2] {
+    let metadata = json!({"name": name, "namespace": "chains", "creationTimestamp": "2024-01-20T00:00:00Z"});
+    let spec = json!({"optimismNetworkRef": {"name": "devnet"}, "nodeType": "sequencer"});
+    let key = |id: &str| json!({"length": 64, "hex32": true, "fingerprint": "f01", "address": "0xf01", "peerId": id});
+    let facts = json!({
+        "private-key": key("16Uiu2HAm3cuhhRL2msUuLF62KRSfneFDx94RsuouyW25Ho42cFMq"),
+        "execution-key": key("16Uiu2HAm8kegYGp6XeybmZAuNcnLosyjsRwZ44yLgfEuqLqYL9zt"),
+    });
+    let secret = json!({"name": format!("{name}-p2p"), "namespace": "chains"});
+    [
+        json!({"apiVersion": "optimism.io/v1alpha1", "kind": "OpNode", "metadata": metadata, "spec": spec}),
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": secret, "facts": facts}),
+    ]
 }

@@ -5,15 +5,18 @@ mod batcher;
 mod beside;
 mod browser;
 mod chart;
+mod conductor;
 mod faults;
 mod forward;
 mod frozen;
 mod games;
 mod kubelet;
+mod lookout;
 mod phases;
 mod plugins;
 mod pods;
 mod policies;
+mod sequencers;
 mod specification;
 mod swap;
 mod told;
@@ -26,11 +29,12 @@ use std::{
 };
 
 use anyhow::{Result, anyhow};
-use chain::{Built, Site};
+use chain::{Built, NODES, Site};
 use cluster::Life;
 use serde_json::Value;
 
 use phases::Phases;
+use sequencers::Pair;
 use watch::Watch;
 
 #[test]
@@ -54,7 +58,7 @@ fn a_chain_lives() -> Result<()> {
         let described = scope.spawn(|| specification::runs_as_written(&site));
         let told = scope.spawn(|| told::is_so(&site));
         browser::shows_the_chain(&site)?;
-        transfer::reaches_every_node(&site)?;
+        transfer::reaches(&site, NODES)?;
         proposals_land(&site)?;
         games::is_challenged(&site, wrong)?;
         kubelet::the_challenger_keeps_its_state(&site)?;
@@ -75,12 +79,15 @@ fn a_chain_lives() -> Result<()> {
             judged(frozen).and(judged(batcher))
         })
     })?;
+    let pair = Pair::complete(&site)?;
     faults::of_programs(&site)?;
     faults::of_the_operator(&site)?;
     faults::of_the_api_server(&site)?;
     chart::goes_and_comes(&site)?;
     watch.conclude()?;
-    faults::of_the_l1(&site)
+    pair.change_over(&site)?;
+    faults::of_the_l1(&site)?;
+    conductor::decides(&site)
 }
 
 /// What the games on L1 say is in the proposer's status.

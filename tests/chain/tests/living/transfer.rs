@@ -3,16 +3,17 @@
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
-use chain::{L2_CHAIN_ID, NODES, Site, until};
+use chain::{L2_CHAIN_ID, Site, until};
 use l1::Anvil;
 use op_programs::OpPrograms;
 use serde_json::{Value, json};
 
 use crate::figure;
 
-/// Sends it to the replica with peers, and finds it in the same block on every node.
-pub fn reaches_every_node(site: &Site) -> Result<()> {
-    let [sequencer, replica, replica_of_l1] = NODES;
+/// Sends it to the replica with peers, and finds it in the same block on these nodes: the sequencer that makes blocks, that
+/// replica, and the one that knows nothing but L1.
+pub fn reaches(site: &Site, nodes: [&str; 3]) -> Result<()> {
+    let [sequencer, replica, replica_of_l1] = nodes;
     let began = Instant::now();
     let nonce = site.execution(replica)?.rpc().call(
         "eth_getTransactionCount",
@@ -21,7 +22,7 @@ pub fn reaches_every_node(site: &Site) -> Result<()> {
     let signed = signed(&nonce)?;
     let hash = site.execution(replica)?.rpc().call("eth_sendRawTransaction", &json!([signed]).to_string())?;
     let mut blocks = Vec::new();
-    for node in [sequencer, replica, replica_of_l1] {
+    for node in nodes {
         let mut receipt = Value::Null;
         until(&format!("the transfer is on {node}"), || {
             let found = site.execution(node)?.rpc().call("eth_getTransactionReceipt", &json!([hash]).to_string())?;
@@ -36,13 +37,13 @@ pub fn reaches_every_node(site: &Site) -> Result<()> {
     let safe = |node| -> Result<u64> { Ok(site.consensus(node)?.heads()?.safe_l2) };
     let goal = safe(sequencer)?;
     until("the node that knows only L1 has the same safe head", || Ok(safe(replica_of_l1)? >= goal))?;
-    for node in NODES {
+    for node in nodes {
         ensure!(
             site.execution(node)?.hash(goal)? == site.execution(sequencer)?.hash(goal)?,
             "block {goal} of {node} is another one"
         );
     }
-    figure('B', &format!("block {goal}, which is on L1, has the same hash on all nodes"));
+    figure('B', &format!("block {goal}, which is on L1, has the same hash on all of them"));
     Ok(())
 }
 
