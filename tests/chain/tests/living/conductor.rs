@@ -93,7 +93,8 @@ fn leader_is_lost(site: &Site) -> Result<()> {
     let others: Vec<_> = SEQUENCERS.into_iter().filter(|node| *node != before).collect();
     let mut after = None;
     until("another op-conductor leads", || {
-        after = others.iter().copied().find(|node| ask(site, node, "conductor_leader").is_ok_and(|leads| leads == true));
+        after =
+            others.iter().copied().find(|node| ask(site, node, "conductor_leader").is_ok_and(|leads| leads == true));
         Ok(after.is_some())
     })?;
     let after = after.context("it was just found")?;
@@ -111,7 +112,9 @@ fn leader_is_lost(site: &Site) -> Result<()> {
     until("the one that was lost is a member again, and stands by", || {
         let told = object(site, NETWORK)?["status"]["sequencing"].take();
         let is_there = ask(site, before, "conductor_leader").is_ok_and(|leads| leads == false);
-        Ok(is_there && !is_active(&site.consensus(before)?).unwrap_or(true) && told["active"] == format!("{CHAIN}/{after}"))
+        Ok(is_there
+            && !is_active(&site.consensus(before)?).unwrap_or(true)
+            && told["active"] == format!("{CHAIN}/{after}"))
     })?;
     ensure!(members(site, after)?.len() == SEQUENCERS.len(), "a member got lost");
     figure(
