@@ -19,6 +19,7 @@ const SEQUENCERS: [&str; 3] = [FIRST, SECOND, THIRD];
 /// It knows nothing but L1.
 const OF_L1: &str = NODES[2];
 const RPC: u16 = 8547;
+const IMAGE: &str = "opstack.invalid/op-conductor:v1.19.6";
 
 /// From the mode `Operator` to `Conductor`, and through the loss of a leader and of a member.
 pub fn decides(site: &Site) -> Result<()> {
@@ -51,10 +52,17 @@ fn is_formed(site: &Site) -> Result<Lookout> {
         "metadata": {"name": THIRD, "namespace": CHAIN}, "spec": first["spec"],
     });
     site.kubectl().apply(&third.to_string())?;
-    patch(site, &format!("opnode/{SECOND}"), &json!({"spec": {"opNode": {"sequencer": {"stopped": null}}}}))?;
     until("the third sequencer has a Service", || Ok(site.consensus(THIRD).is_ok()))?;
     let lookout = Lookout::start(site, SEQUENCERS)?;
+    let stopped = json!({"sequencer": {"stopped": null}});
+    for node in SEQUENCERS {
+        patch(site, &format!("opnode/{node}"), &json!({"spec": {"conductor": {"image": IMAGE}, "opNode": stopped}}))?;
+    }
     patch(site, NETWORK, &json!({"spec": {"sequencer": {"ha": {"mode": "Conductor"}}}}))?;
+    // One after the other: each waits for the one before.
+    for node in SEQUENCERS {
+        until(&format!("{node} has an op-conductor that answers"), || Ok(ask(site, node, "conductor_leader").is_ok()))?;
+    }
     let mut told = Value::Null;
     until("the cluster of op-conductor is formed", || {
         told = object(site, NETWORK)?["status"]["sequencing"].take();
