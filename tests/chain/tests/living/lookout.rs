@@ -152,7 +152,7 @@ fn spans(looks: &[Look]) -> Vec<Range<Instant>> {
     turns
         .filter_map(|turn| {
             let [first, .., last] = turn else { return None };
-            (first.answered < last.asked).then(|| first.answered..last.asked)
+            (first.answered < last.asked).then_some(first.answered..last.asked)
         })
         .collect()
 }
