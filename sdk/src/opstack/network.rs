@@ -240,6 +240,12 @@ impl Network {
         self.spec.sequencer.ha.mode
     }
 
+    /// Whether op-conductor's cluster is there, be it of one member: from then on one of its RPCs leads to the active sequencer.
+    pub fn is_conducted(&self) -> bool {
+        let Some(sequencing) = &self.status.sequencing else { return false };
+        sequencing.conductor.as_ref().is_some_and(|cluster| cluster.formed || sequencing.active.is_some())
+    }
+
     /// The L1 execution RPC of a component.
     ///
     /// # Errors

@@ -86,6 +86,11 @@ impl L2<'_> {
         }
         let Network { name, namespace, .. } = self.network;
         let sequencers = Node::sequencers(self.cx, namespace, name);
+        if self.network.ha_mode() == HaMode::Conductor && !self.network.is_conducted() {
+            let title = self.network.title();
+            // A program that is started now would find nobody, and end.
+            return Err(Failure::waiting(format!("op-conductor of {title} to choose a sequencer")));
+        }
         let url = |node: &Node| match self.network.ha_mode() {
             HaMode::Conductor => node.may_sequence().then(|| node.conductor_url(self.cx)),
             HaMode::Operator | HaMode::Manual => node.upstream(self.cx, rpc).endpoint.plain(),
