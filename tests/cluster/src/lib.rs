@@ -66,6 +66,9 @@ pub use requirements::{missing, provide};
 use recipe::{NodePrograms, VOICE};
 use state::State;
 
+/// The environment variable that says with `built` that tests are to do without a node rather than build one.
+const NODE: &str = "OPSTACK_NODE";
+
 /// How long a cluster lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Life {
@@ -157,7 +160,21 @@ impl Drop for Cluster {
 pub fn why_not() -> Option<String> {
     match control_plane::Cluster::from_env() {
         Ok(Some(_)) => Some("another cluster is named by the environment, and this is about a node of our own".into()),
-        Ok(None) => missing(),
+        Ok(None) => missing().or_else(unbuilt),
+        Err(error) => Some(format!("{error:#}")),
+    }
+}
+
+/// Says that the node is not built yet, where the environment asks for one that is.
+fn unbuilt() -> Option<String> {
+    if env::var_os(NODE).is_none_or(|wish| wish != "built") {
+        return None;
+    }
+    match NodePrograms::are_built() {
+        Ok(true) => None,
+        Ok(false) => Some(format!(
+            "{NODE}=built asks for no node that is to be built first, and it is; `cargo xtask cluster up` builds it"
+        )),
         Err(error) => Some(format!("{error:#}")),
     }
 }

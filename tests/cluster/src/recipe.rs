@@ -30,6 +30,12 @@ impl NodePrograms {
         Ok(Self { directory: plan().ensure_built()? })
     }
 
+    /// Whether they are in the cache.
+    pub fn are_built() -> Result<bool> {
+        let (plan, home) = (plan(), plan().home()?);
+        Ok(plan.units.iter().flat_map(|unit| unit.programs).all(|program| home.has(program.name)))
+    }
+
     /// The file of a program.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
