@@ -76,7 +76,7 @@ impl Sequencer {
 /// What op-batcher adds to its pod.
 pub fn work(spec: &BatcherSpec, sequencer: &Sequencer) -> Work {
     Work {
-        args: args::args(spec),
+        args: args::args(spec).into_iter().chain(sequencer.rollup.check_arg()).collect(),
         env: vec![
             sequencer.eth.endpoint.env("OP_BATCHER_L2_ETH_RPC"),
             sequencer.rollup.endpoint.env("OP_BATCHER_ROLLUP_RPC"),

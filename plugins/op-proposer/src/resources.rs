@@ -80,8 +80,9 @@ pub fn work(spec: &ProposerSpec, outputs: &Outputs, contract: &Contract) -> Work
     // The flag for super roots was renamed after v1.16.3 (--supernode-rpcs, now --superroot-rpcs); this variable is
     // read by both.
     let name = if outputs.super_roots { "OP_PROPOSER_SUPERNODE_RPCS" } else { "OP_PROPOSER_ROLLUP_RPC" };
+    let check = outputs.upstream.check_arg().filter(|_| !outputs.super_roots);
     Work {
-        args: args::args(spec, contract),
+        args: args::args(spec, contract).into_iter().chain(check).collect(),
         env: vec![outputs.upstream.endpoint.env(name)],
         rpc: Some(spec.rpc.server()),
         tls_switch: releases::tls_switch(spec.image.as_deref()),

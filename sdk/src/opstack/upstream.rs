@@ -38,6 +38,14 @@ impl Upstream {
         Ok(Self { endpoint, target, fingerprint, nodes: vec![] })
     }
 
+    /// The argument with which a program that got a list looks soon for the sequencer that makes blocks; nothing for a single URL. By
+    /// itself it looks every two minutes, and reads from the one before till then (`op-batcher/flags/flags.go` and
+    /// `op-proposer/flags/flags.go`, v1.9.3 to v1.19.6).
+    pub fn check_arg(&self) -> Option<String> {
+        let is_list = matches!(&self.endpoint, Endpoint::Plain(url) if url.contains(','));
+        is_list.then(|| "--active-sequencer-check-duration=10s".into())
+    }
+
     /// The nodes behind some RPCs, each once.
     pub fn nodes<'a>(upstreams: impl IntoIterator<Item = &'a Self>) -> Vec<String> {
         let nodes: BTreeSet<_> = upstreams.into_iter().flat_map(|upstream| upstream.nodes.clone()).collect();

@@ -6,6 +6,8 @@ use anyhow::{Result, ensure};
 
 /// How a test says that it has checked nothing.
 const SKIPPED: &str = "skipped: ";
+/// How a test tells what it has measured.
+const FIGURE: &str = "figure ";
 
 /// Counts, and where in the output of a test program we are.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub struct Tally {
 
 impl Tally {
     /// Takes a line in; tells whether a reader wants to see it. What passed tests write is of no interest, except why
-    /// they were skipped.
+    /// they were skipped, and figures.
     pub fn read(&mut self, line: &str) -> bool {
         if let Some(result) = line.strip_prefix("test result: ") {
             self.in_successes = false;
@@ -46,7 +48,7 @@ impl Tally {
             // The harness knows only passed and failed, and counts it among the former, further down.
             self.passed = self.passed.wrapping_sub(1);
         }
-        is_skip
+        is_skip || line.starts_with(FIGURE)
     }
 
     /// `ok. 12 passed; 0 failed; 1 ignored; 0 measured; …`
@@ -103,6 +105,7 @@ skipped: nor there
 
 ---- b stdout ----
 more chatter, not skipped: at all
+figure A: 3 s
 
 successes:
     a
@@ -124,7 +127,8 @@ test result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 3 filtered out; 
         let mut tally = Tally::default();
         let shown: Vec<_> = OUTPUT.lines().filter(|line| tally.read(line)).collect();
         assert_eq!(tally.to_string(), "1 passed, 1 failed, 2 skipped");
-        assert!(shown.contains(&"why") && shown.contains(&"skipped: nor there"), "{shown:?}");
+        let wanted = ["why", "skipped: nor there", "figure A: 3 s"];
+        assert!(wanted.iter().all(|line| shown.contains(line)), "{shown:?}");
         assert!(!shown.iter().any(|line| line.contains("chatter")), "{shown:?}");
     }
 

@@ -7,9 +7,7 @@
 pub mod decide;
 pub mod seen;
 
-use opstack_sdk::answer::{
-    Action, Answer, Condition, ConditionStatus, Event, Failure, Precondition, Probe, RpcCall, Target,
-};
+use opstack_sdk::answer::{Action, Answer, Failure, Precondition, Probe, RpcCall, Target};
 use opstack_sdk::cluster::Context;
 use opstack_sdk::kubernetes::Hash;
 use opstack_sdk::opstack::conductor::{QUESTIONS, read};
@@ -17,12 +15,11 @@ use opstack_sdk::opstack::network::NetworkStatus;
 use opstack_sdk::opstack::node::Node;
 use opstack_sdk::opstack::observed::rpc_probe;
 use opstack_sdk::opstack::sequencing::{ConductorStatus, SequencingStage, SequencingStatus};
-use opstack_sdk::opstack::status::READY;
 use serde_json::{Value, json};
 
 use crate::sequencing::decide::{CALL_TIMEOUT, Policy};
 use crate::sequencing::nodes;
-use crate::sequencing::verdict::SEQUENCER_ACTIVE;
+use crate::sequencing::seen::Ended;
 use decide::{Act, Decision, Record};
 use seen::{Seen, Voter};
 
@@ -48,7 +45,7 @@ pub fn operate(
     policy: &Policy,
     known: SequencingStatus,
     sequencers: &[Node],
-    outcomes: Vec<crate::sequencing::seen::Ended>,
+    outcomes: Vec<Ended>,
     answer: &mut Answer<NetworkStatus>,
 ) -> Result<(), Failure> {
     let members: Vec<_> = sequencers.iter().filter(|node| node.may_sequence()).collect();
@@ -90,13 +87,7 @@ fn tell(policy: &Policy, members: &[&Node], seen: &Seen, decision: Decision, ans
     let Decision { record, act, verdict, active, notices } = decision;
     let call = act.as_ref().and_then(|act| call(act, record.epoch, members));
     answer.actions.extend(call);
-    let condition = verdict.condition();
-    if condition.status == ConditionStatus::No && !answer.conditions.iter().any(|other| other.name == READY) {
-        let message = format!("the condition {SEQUENCER_ACTIVE} says what is wrong and what to do");
-        answer.condition(Condition::no(READY, &condition.reason, message));
-    }
-    answer.condition(condition);
-    answer.events.extend(notices.into_iter().map(Event::from));
+    verdict.tell(notices, answer);
     let quiet = record.formed && act.is_none();
     let interval = u32::try_from(policy.check_interval).unwrap_or(u32::MAX);
     answer.requeue_after_ms = Some(if quiet { interval } else { interval.min(SOON_MS) });

@@ -18,19 +18,18 @@ pub mod vacant;
 pub mod verdict;
 
 use opstack_sdk::Object;
-use opstack_sdk::answer::{Action, Answer, Condition, ConditionStatus, Event, Failure, Precondition, RpcCall};
+use opstack_sdk::answer::{Action, Answer, Failure, Precondition, RpcCall};
 use opstack_sdk::cluster::Context;
 use opstack_sdk::opstack::network::{NetworkSpec, NetworkStatus};
 use opstack_sdk::opstack::node::Node;
 use opstack_sdk::opstack::sequencing::{HaMode, SequencingStatus};
-use opstack_sdk::opstack::status::READY;
 use serde_json::{Value, json};
 
 use crate::conducting;
 use decide::{Act, CALL_TIMEOUT, Decision, Policy};
 use record::{Record, Stage};
 use seen::{Ended, Outcome, Seen};
-use verdict::{APPROVAL, SEQUENCER_ACTIVE};
+use verdict::APPROVAL;
 
 /// JSON-RPC methods of probes and acts.
 pub const METHODS: [&str; 4] =
@@ -105,14 +104,7 @@ fn tell(policy: &Policy, nodes: &[Node], decision: Decision, answer: &mut Answer
     let calls = acts.iter().filter_map(|act| call(act, record.epoch, nodes));
     answer.actions.extend(calls);
     answer.status.sequencing = Some(SequencingStatus::from(&record));
-    let condition = verdict.condition();
-    if condition.status == ConditionStatus::No && !answer.conditions.iter().any(|other| other.name == READY) {
-        // Without figures, which change all the time.
-        let message = format!("the condition {SEQUENCER_ACTIVE} says what is wrong and what to do");
-        answer.condition(Condition::no(READY, &condition.reason, message));
-    }
-    answer.condition(condition);
-    answer.events.extend(notices.into_iter().map(Event::from));
+    verdict.tell(notices, answer);
     let quiet = matches!(record.stage, Stage::Running { still: None, .. }) && acts.is_empty();
     let interval = u32::try_from(policy.check_interval).unwrap_or(u32::MAX);
     answer.requeue_after_ms = Some(if quiet { interval } else { interval.min(SOON_MS) });

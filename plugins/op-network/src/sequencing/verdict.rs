@@ -1,7 +1,11 @@
 //! What is told of a decision: the condition `SequencerActive`, with a reason for every way in which a chain can be without
 //! blocks, and what to do about it.
 
-use opstack_sdk::answer::{Condition, ConditionStatus};
+use opstack_sdk::answer::{Answer, Condition, ConditionStatus, Event};
+use opstack_sdk::opstack::network::NetworkStatus;
+use opstack_sdk::opstack::status::READY;
+
+use super::decide::Notice;
 
 /// Name of the condition.
 pub const SEQUENCER_ACTIVE: &str = "SequencerActive";
@@ -98,6 +102,18 @@ impl Verdict {
             "{what}. Blocks that only it has would be lost: bring it back, or set spec.sequencer.ha.allowUnsafeHeadLoss: true to go on without them"
         );
         Self::new(Standing::UnsafeHeadLossNotAllowed, message)
+    }
+
+    /// Adds it to the network's answer, and what happened.
+    pub fn tell(&self, notices: Vec<Notice>, answer: &mut Answer<NetworkStatus>) {
+        let condition = self.condition();
+        if condition.status == ConditionStatus::No && !answer.conditions.iter().any(|other| other.name == READY) {
+            // Without figures, which change all the time.
+            let message = format!("the condition {SEQUENCER_ACTIVE} says what is wrong and what to do");
+            answer.condition(Condition::no(READY, &condition.reason, message));
+        }
+        answer.condition(condition);
+        answer.events.extend(notices.into_iter().map(Event::from));
     }
 
     /// The condition.

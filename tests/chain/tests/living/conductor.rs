@@ -11,7 +11,7 @@ use crate::{
     figure,
     lookout::{Lookout, Seen},
     pods::{endpoints, field, object},
-    sequencers::{FIRST, IN, NETWORK, SECOND, SERVICE, SOON, is_active, patch, roles},
+    sequencers::{FIRST, IN, NETWORK, SECOND, SERVICE, SOON, comes, is_active, patch, roles},
 };
 
 const THIRD: &str = "third-sequencer";
@@ -46,13 +46,7 @@ pub fn decides(site: &Site) -> Result<()> {
 /// that made blocks as its founder, and no op-conductor is to begin another one.
 fn is_formed(site: &Site) -> Result<Lookout> {
     let began = Instant::now();
-    let first = object(site, &format!("opnode/{FIRST}"))?;
-    let third = json!({
-        "apiVersion": first["apiVersion"], "kind": first["kind"],
-        "metadata": {"name": THIRD, "namespace": CHAIN}, "spec": first["spec"],
-    });
-    site.kubectl().apply(&third.to_string())?;
-    until("the third sequencer has a Service", || Ok(site.consensus(THIRD).is_ok()))?;
+    comes(site, THIRD)?;
     let lookout = Lookout::start(site, SEQUENCERS)?;
     let stopped = json!({"sequencer": {"stopped": null}});
     for node in SEQUENCERS {

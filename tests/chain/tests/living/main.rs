@@ -108,5 +108,5 @@ fn judged(beside: ScopedJoinHandle<'_, Result<()>>) -> Result<()> {
 
 /// Prints what was seen.
 fn figure(letter: char, text: &str) {
-    println!("{letter}: {text}");
+    println!("figure {letter}: {text}");
 }

@@ -43,13 +43,7 @@ impl Pair {
     /// network tells that it stands by, and batcher and proposer get a list of both.
     pub fn complete(site: &Site) -> Result<Self> {
         let began = Instant::now();
-        let first = object(site, &format!("opnode/{FIRST}"))?;
-        let second = json!({
-            "apiVersion": first["apiVersion"], "kind": first["kind"],
-            "metadata": {"name": SECOND, "namespace": CHAIN}, "spec": first["spec"],
-        });
-        site.kubectl().apply(&second.to_string())?;
-        until("the second sequencer has a Service", || Ok(site.consensus(SECOND).is_ok()))?;
+        comes(site, SECOND)?;
         let lookout = Lookout::start(site, [FIRST, SECOND])?;
         until("the network tells that the second sequencer stands by", || Ok(roles(site)? == of(FIRST, &[SECOND])))?;
         let stands_by = began.elapsed();
@@ -103,6 +97,17 @@ impl Pair {
         );
         Report::when_ready(site).map(drop)
     }
+}
+
+/// Another sequencer, like the first one.
+pub fn comes(site: &Site, name: &str) -> Result<()> {
+    let first = object(site, &format!("opnode/{FIRST}"))?;
+    let other = json!({
+        "apiVersion": first["apiVersion"], "kind": first["kind"],
+        "metadata": {"name": name, "namespace": CHAIN}, "spec": first["spec"],
+    });
+    site.kubectl().apply(&other.to_string())?;
+    until(&format!("{name} has a Service"), || Ok(site.consensus(name).is_ok()))
 }
 
 /// The sequencer that makes blocks is lost: its Pod ends with a second of grace, and is not to come back. The other one has the
