@@ -2,7 +2,7 @@
 
 use opstack_core::ids::{GroupKind, ObjectKey};
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Something that was looked up while an object was rendered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -28,11 +28,43 @@ pub struct Listing {
     pub selector: String,
 }
 
+/// Lookups and those who asked stand in it many times, and are kept once: objects are many, and each looks up a dozen.
 #[derive(Default)]
 struct Inner {
     listings: HashMap<GroupKind, HashSet<Listing>>,
-    askers: HashMap<Lookup, HashSet<ObjectKey>>,
-    asked: HashMap<ObjectKey, HashSet<Lookup>>,
+    askers: HashMap<Arc<Lookup>, HashSet<Arc<ObjectKey>>>,
+    asked: HashMap<Arc<ObjectKey>, HashSet<Arc<Lookup>>>,
+}
+
+impl Inner {
+    fn add(&mut self, object: &Arc<ObjectKey>, lookup: Lookup) {
+        if let Lookup::List(listing) = &lookup {
+            self.listings.entry(listing.kind.clone()).or_default().insert(listing.clone());
+        }
+        let known = self.askers.get_key_value(&lookup).map(|(known, _)| known.clone());
+        let lookup = known.unwrap_or_else(|| Arc::new(lookup));
+        self.askers.entry(lookup.clone()).or_default().insert(object.clone());
+        self.asked.entry(object.clone()).or_default().insert(lookup);
+    }
+
+    fn remove(&mut self, object: &ObjectKey, lookup: &Lookup) {
+        let Some(askers) = self.askers.get_mut(lookup) else { return };
+        askers.remove(object);
+        if !askers.is_empty() {
+            return;
+        }
+        self.askers.remove(lookup);
+        if let Lookup::List(listing) = lookup
+            && let Some(listings) = self.listings.get_mut(&listing.kind)
+        {
+            listings.remove(listing);
+        }
+    }
+
+    /// The one that stands in the index, if any does.
+    fn shared(&self, object: &ObjectKey) -> Arc<ObjectKey> {
+        self.asked.get_key_value(object).map_or_else(|| Arc::new(object.clone()), |(known, _)| known.clone())
+    }
 }
 
 /// The index of lookups.
@@ -49,38 +81,19 @@ impl Deps {
     /// Replaces what an object looked up by what it looked up now.
     pub fn record(&self, object: &ObjectKey, lookups: HashSet<Lookup>) {
         let mut inner = self.lock();
-        let before = inner.asked.remove(object).unwrap_or_default();
-        for gone in before.difference(&lookups) {
-            if let Some(askers) = inner.askers.get_mut(gone) {
-                askers.remove(object);
-                if askers.is_empty() {
-                    inner.askers.remove(gone);
-                    if let Lookup::List(listing) = gone
-                        && let Some(listings) = inner.listings.get_mut(&listing.kind)
-                    {
-                        listings.remove(listing);
-                    }
-                }
-            }
+        let object = inner.shared(object);
+        let before = inner.asked.remove(&object).unwrap_or_default();
+        for gone in before.iter().filter(|lookup| !lookups.contains(lookup.as_ref())) {
+            inner.remove(&object, gone);
         }
-        for new in lookups.difference(&before) {
-            if let Lookup::List(listing) = new {
-                inner.listings.entry(listing.kind.clone()).or_default().insert(listing.clone());
-            }
-            inner.askers.entry(new.clone()).or_default().insert(object.clone());
-        }
-        if !lookups.is_empty() {
-            inner.asked.insert(object.clone(), lookups);
-        }
+        lookups.into_iter().for_each(|lookup| inner.add(&object, lookup));
     }
 
     /// Adds to what an object looked up: what its reconcile rests on beside its plugin's lookups.
     pub fn add(&self, object: &ObjectKey, lookups: impl IntoIterator<Item = Lookup>) {
         let mut inner = self.lock();
-        for lookup in lookups {
-            inner.askers.entry(lookup.clone()).or_default().insert(object.clone());
-            inner.asked.entry(object.clone()).or_default().insert(lookup);
-        }
+        let object = inner.shared(object);
+        lookups.into_iter().for_each(|lookup| inner.add(&object, lookup));
     }
 
     /// Forgets an object that is gone.
@@ -90,7 +103,7 @@ impl Deps {
 
     /// Who asked for this.
     pub fn askers(&self, lookup: &Lookup) -> Vec<ObjectKey> {
-        self.lock().askers.get(lookup).into_iter().flatten().cloned().collect()
+        self.lock().askers.get(lookup).into_iter().flatten().map(|asker| ObjectKey::clone(asker)).collect()
     }
 
     /// Who listed something in which an object of this kind and namespace is or was; `selects` tells by the selector.
@@ -101,7 +114,7 @@ impl Deps {
             listing.namespace.as_deref().is_none_or(|listed| listed == namespace) && selects(&listing.selector)
         });
         let askers = concerned.filter_map(|listing| inner.askers.get(&Lookup::List(listing.clone())));
-        askers.flatten().cloned().collect()
+        askers.flatten().map(|asker| ObjectKey::clone(asker)).collect()
     }
 }
 
@@ -130,6 +143,7 @@ mod tests {
         deps.forget(&node);
         assert!(deps.askers(&added).is_empty());
         assert!(deps.askers(&lookup).is_empty());
-        assert!(deps.lock().askers.is_empty());
+        let inner = deps.lock();
+        assert!(inner.askers.is_empty() && inner.asked.is_empty());
     }
 }

@@ -128,8 +128,9 @@ impl Cache {
     }
 
     /// Takes in one object; nothing if it says no more than is known.
-    pub fn put(&self, entry: Entry) -> Option<Change> {
+    pub fn put(&self, mut entry: Entry) -> Option<Change> {
         let mut inner = self.write();
+        inner.share_names(&mut entry);
         let place = (entry.key.namespace.clone(), entry.key.name.clone());
         let before = inner.stores.entry(entry.key.kind.clone()).or_default().objects.get(&place).cloned();
         if before.as_ref().is_some_and(|before| !before.is_older_than(&entry)) {
@@ -189,6 +190,17 @@ impl Cache {
 }
 
 impl Inner {
+    /// The children of one owner name it alike: what is kept once for all of them.
+    fn share_names(&self, entry: &mut Entry) {
+        let Some(live) = Arc::get_mut(&mut entry.live) else { return };
+        let known = live.owner.as_ref().and_then(|owner| self.children.get_key_value(owner));
+        let Some((owner, _)) = known else { return };
+        live.owner = Some(owner.clone());
+        if entry.key.namespace == owner.namespace {
+            entry.key.namespace = owner.namespace.clone();
+        }
+    }
+
     /// Keeps the index of children by owner.
     fn relate(&mut self, before: Option<&Entry>, after: Option<&Arc<Entry>>) {
         let old = before.and_then(|entry| entry.live.owner.clone());

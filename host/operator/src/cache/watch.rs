@@ -169,7 +169,7 @@ fn is_forbidden(error: &watcher::Error) -> bool {
 
 /// Which objects of a kind are looked at.
 fn selection(kind: &GroupKind) -> watcher::Config {
-    let config = watcher::Config::default().page_size(250);
+    let config = watcher::Config::default().page_size(100);
     match kind.kind.as_ref() {
         // Helm keeps whole releases in Secrets; nobody refers to those.
         "Secret" if kind.group.is_empty() => config.fields("type!=helm.sh/release.v1"),
