@@ -113,8 +113,6 @@ mod curve {
     /// The field is that of the integers modulo p = 2^256 − C.
     const C: u64 = 0x1_0000_03d1;
     const P: Number = [0xffff_fffe_ffff_fc2f, u64::MAX, u64::MAX, u64::MAX];
-    /// (p + 1) / 4: raising to it takes a square root, because p = 3 modulo 4.
-    const ROOT: Number = [0xffff_ffff_bfff_ff0c, u64::MAX, u64::MAX, 0x3fff_ffff_ffff_ffff];
 
     /// Both coordinates of a compressed point: y² = x³ + 7. Nothing when there is no such point.
     pub fn decompress(point: &[u8; 33]) -> Option<([u8; 32], [u8; 32])> {
@@ -122,7 +120,7 @@ mod curve {
         let x: [u8; 32] = x.try_into().ok()?;
         let number = from_bytes(&x);
         let square = add(multiply(multiply(number, number), number), [7, 0, 0, 0]);
-        let root = power(square, ROOT);
+        let root = root(square);
         if !matches!(sign, 2 | 3) || !less(number, P) || multiply(root, root) != square {
             return None;
         }
@@ -131,17 +129,21 @@ mod curve {
         Some((x, to_bytes(y)))
     }
 
-    fn power(base: Number, exponent: Number) -> Number {
-        let mut result = [1, 0, 0, 0];
-        for limb in exponent.into_iter().rev() {
-            for bit in (0..64).rev() {
-                result = multiply(result, result);
-                if limb >> bit & 1 == 1 {
-                    result = multiply(result, base);
-                }
-            }
-        }
-        result
+    /// A square root, where there is one: raised to (p + 1) / 4, because p = 3 modulo 4. In binary that is 223 ones, a zero, 22
+    /// ones, four zeros, two ones, two zeros; so powers whose exponents are that many ones are put one behind the other.
+    fn root(square: Number) -> Number {
+        let behind = |ones: Number, digits: u32, last: Number| {
+            multiply((0..digits).fold(ones, |power, _| multiply(power, power)), last)
+        };
+        let two = behind(square, 1, square);
+        let three = behind(two, 1, square);
+        let six = behind(three, 3, three);
+        let eleven = behind(behind(six, 3, three), 2, two);
+        let twenty_two = behind(eleven, 11, eleven);
+        let forty_four = behind(twenty_two, 22, twenty_two);
+        let eighty_eight = behind(forty_four, 44, forty_four);
+        let ones = behind(behind(behind(eighty_eight, 88, eighty_eight), 44, forty_four), 3, three);
+        behind(behind(behind(ones, 23, twenty_two), 6, two), 2, [1, 0, 0, 0])
     }
 
     fn multiply(a: Number, b: Number) -> Number {
