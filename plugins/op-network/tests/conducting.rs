@@ -1,12 +1,17 @@
 //! op-conductor's cluster: how it is formed and kept, held against a small model of op-conductor and op-node.
 
-use op_network::conducting::decide::{Act, Decision, Record, decide};
+use op_network::conducting::decide::decide;
+use op_network::conducting::decision::{Act, Decision, Record};
 use op_network::conducting::seen::{Seen, Voter};
 use op_network::sequencing::seen::{Block, Ended, Outcome, Said as OpNodeSaid, Sequencer, Word};
 use op_network::sequencing::verdict::Standing;
 use opstack_sdk::opstack::conductor::Said;
 
 const NOW: u64 = 1_705_314_600_000;
+
+fn leads(voter: &Voter) -> bool {
+    voter.said().is_some_and(|said| said.leads)
+}
 
 /// A sequencer that stands by at a block, whose op-conductor is in no cluster.
 fn voter(name: &str, number: u64) -> Voter {
@@ -68,11 +73,11 @@ fn perform(voters: &mut [Voter], act: &Act) {
         Act::Start(name, hash) => {
             let index = at(voters, name);
             assert_eq!(voters[index].head().map(|head| &head.hash), Some(hash), "op-node refuses another block");
-            assert!(voters[index].leads(), "op-node refuses without the lead");
+            assert!(leads(&voters[index]), "op-node refuses without the lead");
             set_active(&mut voters[index], true);
         }
         Act::Add { id, .. } => {
-            let leader = voters.iter().find(|voter| voter.leads()).and_then(Voter::said).expect("it leads");
+            let leader = voters.iter().find(|voter| leads(voter)).and_then(Voter::said).expect("it leads");
             let ids: Vec<_> = leader.members.iter().chain([id]).cloned().collect();
             for voter in voters.iter_mut().filter(|voter| ids.contains(&voter.id)) {
                 said(voter, |said| said.members.clone_from(&ids));
@@ -103,7 +108,7 @@ fn run(mut record: Record, voters: &mut [Voter]) -> (Vec<Act>, Decision) {
         }
         // op-conductor that is told to begin a cluster leads one of its own, paused.
         if let Some(founder) = &decision.record.founder
-            && voters.iter().all(|voter| !voter.leads())
+            && voters.iter().all(|voter| !leads(voter))
         {
             let founder = voters.iter_mut().find(|voter| voter.name() == founder).expect("it is there");
             let id = founder.id.clone();

@@ -1,5 +1,5 @@
 //! op-node's arguments and environment. Flags of optimism v1.19.6: `op-node/flags/{flags,p2p_flags}.go`,
-//! `op-service/{rpc,metrics,log,signer}/cli.go`.
+//! `op-service/{rpc,signer}/cli.go`.
 
 use k8s_openapi::api::core::v1::EnvVar;
 use opstack_sdk::execution::SIBLINGS;
@@ -78,7 +78,7 @@ fn p2p(node: &Node<'_>) -> Vec<String> {
     ];
     let advertise = &p2p.advertise;
     let discovers = p2p.discovery.enabled.unwrap_or(!node.spec().is_sequencer());
-    let address = advertise.address.clone().or_else(|| discovers.then(|| pod_name_in_dns(node))?);
+    let address = advertise.address.clone().or_else(|| discovers.then(|| own_name(node))?);
     args.extend(address.as_ref().map(|address| format!("--p2p.advertise.ip={address}")));
     // Without an address the port still is what others are told, beside the address that they see.
     let port = advertise.port.map(|port| port.to_port()).or_else(|| p2p_node_port(node.spec()));
@@ -99,13 +99,12 @@ fn p2p(node: &Node<'_>) -> Vec<String> {
     args
 }
 
-/// The name of the pod, by which peers of the cluster find it. op-node resolves it once, and ends when it can't: the
-/// headless Service has it as soon as the pod has an address. On a public network it would keep op-node from finding out
-/// how it is seen from outside.
-fn pod_name_in_dns(node: &Node<'_>) -> Option<String> {
-    let (headless, domain) = (node.app.named("headless"), &node.cx.facts.cluster_domain);
-    let own = node.network.spec.registry_name().is_none();
-    own.then(|| format!("$(POD_NAME).{headless}.{}.svc.{domain}", node.app.namespace()))
+/// The name by which peers of the cluster find the pod. op-node resolves it once, and ends when it can't: the headless
+/// Service has it as soon as the pod has an address. On a public network it would keep op-node from finding out how it is
+/// seen from outside.
+fn own_name(node: &Node<'_>) -> Option<String> {
+    let is_public = node.network.spec.registry_name().is_some();
+    (!is_public).then(|| node.pod_name_in_dns())
 }
 
 /// Port of op-node's p2p on the cluster's nodes.
@@ -133,19 +132,9 @@ fn service(node: &Node<'_>) -> Vec<String> {
         format!("--rpc.addr={}", node.spec().rpc_host()),
         format!("--rpc.port={}", node.spec().op_node.rpc.port),
         format!("--rpc.enable-admin={}", node.serves_admin()),
-        format!("--log.level={}", node.logging.level.as_str()),
-        format!("--log.format={}", node.logging.format.as_str()),
     ];
-    if node.logging.color {
-        args.push("--log.color=true".into());
-    }
-    if node.metrics.enabled {
-        args.extend([
-            "--metrics.enabled=true".into(),
-            format!("--metrics.addr={}", node.metrics.host),
-            format!("--metrics.port={}", node.metrics.port),
-        ]);
-    }
+    args.extend(node.logging.args());
+    args.extend(node.metrics.args(node.metrics.port));
     args
 }
 

@@ -3,17 +3,16 @@
 use opstack_sdk::Object;
 use opstack_sdk::answer::{Failure, FieldError};
 use opstack_sdk::kubernetes::check_name;
-use opstack_sdk::opstack::conductor::{CONSENSUS_NAME, RPC_NAME};
 use opstack_sdk::opstack::network::Network;
 use opstack_sdk::opstack::overrides::check_extra_args;
-use opstack_sdk::opstack::rpc::is_loopback;
-use opstack_sdk::opstack::sequencing::HaMode;
 
 use crate::chain::Chain;
 use crate::client::settings_path;
-use crate::conductor::{self, METRICS_PORT};
-use crate::settle::Node;
-use crate::spec::{OpNodeSpec, PortSpec, Protocol, ServiceType, SyncMode};
+use crate::conductor;
+use crate::spec::{OpNodeSpec, ServiceType, SyncMode};
+
+mod operated;
+pub mod ports;
 
 fn verdict(errors: Vec<FieldError>) -> Result<(), Failure> {
     if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
@@ -66,7 +65,7 @@ pub fn spec(me: &Object<OpNodeSpec>, network: &Network) -> Result<(), Failure> {
             ),
         );
     }
-    errors.extend(operated(spec, network));
+    errors.extend(operated::errors(spec, network));
     errors.extend(conductor::errors(spec));
     errors.extend(check_name(&me.metadata).err());
     errors.extend(node_port(spec));
@@ -78,61 +77,6 @@ pub fn spec(me: &Object<OpNodeSpec>, network: &Network) -> Result<(), Failure> {
             .map(|error| FieldError::new("spec.executionClient.extraArgs", error.message)),
     );
     verdict(errors)
-}
-
-/// What the user would take from whoever chooses among the network's sequencers: that each boots stopped and can be reached.
-fn operated(spec: &OpNodeSpec, network: &Network) -> Vec<FieldError> {
-    const FLAGS: [&str; 3] = ["sequencer.stopped", "rpc.admin-state", "rpc.enable-admin"];
-    let mode = network.ha_mode();
-    if !spec.sequences() || mode == HaMode::Manual {
-        return vec![];
-    }
-    let rpc = &spec.op_node.rpc;
-    let mut errors = vec![];
-    if !rpc.enabled || rpc.enable_admin == Some(false) || is_loopback(&rpc.host) {
-        errors.push(FieldError::new(
-            "spec.opNode.rpc",
-            "the operator can't start this sequencer, as spec.sequencer.ha.mode of its network wants: leave enabled and enableAdmin out, and listen on host 0.0.0.0; the NetworkPolicy keeps others away",
-        ));
-    }
-    if mode == HaMode::Conductor {
-        errors.extend(conducted(spec));
-    }
-    // op-node's variables are its flags in capitals: OP_NODE_RPC_ADMIN_STATE.
-    let variable = |flag: &str| format!("OP_NODE_{}", flag.to_uppercase().replace(['.', '-'], "_"));
-    for flag in FLAGS {
-        let argument = |arg: &String| arg.trim_start_matches('-').split('=').next() == Some(flag);
-        let message = |given: &str| {
-            format!(
-                "{given} would decide whether this sequencer makes blocks, which is for spec.sequencer.ha of its network; leave it out"
-            )
-        };
-        if spec.extra_args.iter().any(argument) {
-            errors.push(FieldError::new("spec.extraArgs", message(&format!("--{flag}"))));
-        }
-        if spec.extra_env.iter().any(|entry| entry.name == variable(flag)) {
-            errors.push(FieldError::new("spec.extraEnv", message(&variable(flag))));
-        }
-    }
-    errors
-}
-
-/// What op-conductor can't do without.
-fn conducted(spec: &OpNodeSpec) -> Vec<FieldError> {
-    let mut errors = vec![];
-    if spec.execution_settings().is_some_and(|settings| !settings.networking.http.enabled) {
-        errors.push(FieldError::new(
-            format!("{}.networking.http.enabled", settings_path(spec)),
-            "false keeps op-conductor, which spec.sequencer.ha.mode of the network asks for, from its execution client; leave it out",
-        ));
-    }
-    if !spec.op_node.p2p.enabled {
-        errors.push(FieldError::new(
-            "spec.opNode.p2p.enabled",
-            "false makes op-conductor, which spec.sequencer.ha.mode of the network asks for, take this sequencer for unhealthy: it counts peers; leave it out",
-        ));
-    }
-    errors
 }
 
 /// Peers dial the port that is advertised, and none but the port of the Service leads to the node.
@@ -185,110 +129,6 @@ pub fn chain(spec: &OpNodeSpec, chain: &Chain) -> Result<(), Failure> {
             ),
         )),
         _ => Ok(()),
-    }
-}
-
-/// A port on which the pod listens.
-#[derive(Clone, Debug)]
-pub struct Listener {
-    /// Usual name in Services.
-    pub name: &'static str,
-    /// Field of the spec.
-    pub path: String,
-    /// Port.
-    pub port: u16,
-    /// Whether UDP is listened on too.
-    pub udp: bool,
-    /// Whether other pods reach it.
-    pub reachable: bool,
-}
-
-/// All ports on which the pod listens.
-pub fn listeners(node: &Node<'_>) -> Vec<Listener> {
-    let (spec, networking, ports) = (node.spec(), &node.settings.networking, &node.fragment.ports);
-    let settings = settings_path(spec);
-    let mut all = vec![];
-    let mut add = |name, path: String, port, udp, reachable| all.push(Listener { name, path, port, udp, reachable });
-    let execution = |field: &str| format!("{settings}.networking.{field}.port");
-    if let Some(port) = ports.http {
-        add("geth-http", execution("http"), port, false, !is_loopback(&networking.http.host));
-    }
-    if let Some(port) = ports.ws {
-        add("geth-ws", execution("ws"), port, false, !is_loopback(&networking.ws.host));
-    }
-    if let Some(port) = ports.p2p {
-        add("geth-p2p", execution("p2p"), port, true, true);
-    }
-    add("node-rpc", "spec.opNode.rpc.port".into(), spec.op_node.rpc.port.to_port(), false, node.rpc_reachable());
-    if spec.op_node.p2p.enabled {
-        add("node-p2p", "spec.opNode.p2p.listenPort".into(), spec.op_node.p2p.listen_port.to_port(), true, true);
-    }
-    if node.metrics.enabled {
-        add("node-metrics", "spec.metrics.port".into(), node.metrics.port, false, node.metrics.reachable());
-    }
-    if node.conductor.is_some() {
-        let conductor = &spec.conductor;
-        add(RPC_NAME, "spec.conductor.rpcPort".into(), conductor.rpc_port.to_port(), false, true);
-        add(CONSENSUS_NAME, "spec.conductor.consensusPort".into(), conductor.consensus_port.to_port(), false, true);
-        if node.metrics.enabled {
-            let reachable = node.metrics.reachable();
-            add("cond-metrics", "the metrics port of op-conductor".into(), METRICS_PORT, false, reachable);
-        }
-    }
-    if let Some(port) = ports.metrics {
-        add("geth-metrics", format!("the metrics port of {}", node.client), port, false, true);
-    }
-    add("engine", execution("authrpc"), ports.engine, false, false);
-    all
-}
-
-/// Checks that no two programs listen on one port, and that the Service leads to ports that are listened on.
-///
-/// # Errors
-/// All contradictions found.
-pub fn ports(node: &Node<'_>) -> Result<(), Failure> {
-    let listeners = listeners(node);
-    let mut errors = vec![];
-    for (index, one) in listeners.iter().enumerate() {
-        if let Some(other) = listeners[..index].iter().find(|other| other.port == one.port) {
-            errors.push(FieldError::new(
-                &one.path,
-                format!("{} is taken by {}; choose another one", one.port, other.path),
-            ));
-        }
-    }
-    for (index, port) in node.spec().service.ports.iter().flatten().enumerate() {
-        errors.extend(service_port(&listeners, index, port));
-    }
-    verdict(errors)
-}
-
-fn service_port(listeners: &[Listener], index: usize, port: &PortSpec) -> Option<FieldError> {
-    let target = port.target_port.unwrap_or(port.port).to_port();
-    let path = format!("spec.service.ports[{index}].targetPort");
-    let error = |message: String| Some(FieldError::new(&path, message));
-    let listener =
-        listeners.iter().find(|listener| listener.port == target && (listener.udp || port.protocol == Protocol::Tcp));
-    if let Some(named) = listeners.iter().find(|listener| listener.name == port.name)
-        && named.port != target
-    {
-        return error(format!(
-            "{target} is not where {} is: {} is {}. Make them the same",
-            port.name, named.path, named.port
-        ));
-    }
-    match listener {
-        None => error(format!(
-            "nothing listens on {target}/{}; take the port out, or turn on what it is for",
-            port.protocol.as_str()
-        )),
-        Some(listener) if listener.name == "engine" => error(format!(
-            "{target} is the engine API, which moves the chain's head and is never in a Service; take the port out"
-        )),
-        Some(listener) if !listener.reachable => {
-            error(format!("{} listens on the loopback only; take the port out, or listen on 0.0.0.0", listener.path))
-        }
-        Some(_) => None,
     }
 }
 

@@ -1,5 +1,5 @@
 //! op-conductor beside the op-node of a sequencer, where the sequencers of the network vote which of them makes the blocks.
-//! Flags of optimism v1.19.6: `op-conductor/flags/flags.go`, `op-service/{rpc,metrics,log}/cli.go`.
+//! Flags of optimism v1.19.6: `op-conductor/flags/flags.go`, `op-service/rpc/cli.go`.
 //!
 //! Exactly one begins the cluster, and only once: one that came back with an empty volume and began another one would lead
 //! beside the first. The network's plugin says which, and for how long; it stands in a ConfigMap, which op-conductor reads when
@@ -138,16 +138,14 @@ pub fn errors(spec: &OpNodeSpec) -> Vec<FieldError> {
 fn args(node: &Node<'_>) -> Vec<String> {
     let (spec, ports) = (node.spec(), &node.fragment.ports);
     let conductor = &spec.conductor;
-    let (namespace, domain) = (node.app.namespace(), &node.cx.facts.cluster_domain);
-    let host = format!("$(POD_NAME).{}.{namespace}.svc.{domain}", node.app.named("headless"));
     let health = &conductor.health_check;
     let mut args = vec![
         format!("--node.rpc=http://127.0.0.1:{}", spec.op_node.rpc.port),
         format!("--execution.rpc=http://127.0.0.1:{}", ports.http.unwrap_or_default()),
         "--consensus.addr=0.0.0.0".into(),
         format!("--consensus.port={}", conductor.consensus_port),
-        format!("--consensus.advertised={host}:{}", conductor.consensus_port),
-        format!("--raft.server.id={}", member_id(namespace, "$(POD_NAME)")),
+        format!("--consensus.advertised={}:{}", node.pod_name_in_dns(), conductor.consensus_port),
+        format!("--raft.server.id={}", member_id(node.app.namespace(), "$(POD_NAME)")),
         format!("--raft.storage.dir={DATA_DIR}"),
         format!("--healthcheck.interval={}", health.interval_seconds),
         format!("--healthcheck.unsafe-interval={}", health.unsafe_interval_seconds),
@@ -155,20 +153,10 @@ fn args(node: &Node<'_>) -> Vec<String> {
         "--rpc.addr=0.0.0.0".into(),
         format!("--rpc.port={}", conductor.rpc_port),
         "--rpc.enable-proxy=true".into(),
-        format!("--log.level={}", node.logging.level.as_str()),
-        format!("--log.format={}", node.logging.format.as_str()),
     ];
     args.extend(node.chain.rollup_args().map(Into::into));
-    if node.logging.color {
-        args.push("--log.color=true".into());
-    }
-    if node.metrics.enabled {
-        args.extend([
-            "--metrics.enabled=true".into(),
-            format!("--metrics.addr={}", node.metrics.host),
-            format!("--metrics.port={METRICS_PORT}"),
-        ]);
-    }
+    args.extend(node.logging.args());
+    args.extend(node.metrics.args(METRICS_PORT));
     with_extra_args(args, &conductor.extra_args)
 }
 

@@ -159,7 +159,7 @@ impl<'a> Node<'a> {
             honoured,
         };
         node.ask_client()?;
-        checks::ports(&node)?;
+        checks::ports::check(&node)?;
         compat::check(&node)?;
         honour::note(&mut node);
         Ok(node)
@@ -191,6 +191,12 @@ impl<'a> Node<'a> {
     pub fn sequences(&self, found: &Findings) -> Option<bool> {
         let active = found.active?;
         Some(if self.conductor.is_some() { active && found.leads? } else { active })
+    }
+
+    /// Name of a pod in DNS, for arguments; it takes `POD_NAME` in the environment of the container.
+    pub fn pod_name_in_dns(&self) -> String {
+        let (headless, domain) = (self.app.named("headless"), &self.cx.facts.cluster_domain);
+        format!("$(POD_NAME).{headless}.{}.svc.{domain}", self.app.namespace())
     }
 
     /// `<workload>-<suffix>`, for what each workload has of its own.

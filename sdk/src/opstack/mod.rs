@@ -28,6 +28,7 @@ pub mod resources;
 pub mod roles;
 pub mod rpc;
 pub mod sequencing;
+pub mod service;
 pub mod shared;
 pub mod signing;
 pub mod status;

@@ -5,6 +5,9 @@
 //! remembered in `status.sequencing` and what is [`seen`]; here it is connected to probes, acts and the status.
 
 pub mod decide;
+pub mod decision;
+mod forming;
+mod keeping;
 pub mod seen;
 
 use opstack_sdk::answer::{Action, Answer, Failure, Precondition, Probe, RpcCall, Target};
@@ -20,7 +23,7 @@ use serde_json::{Value, json};
 use crate::sequencing::decide::{CALL_TIMEOUT, Policy};
 use crate::sequencing::nodes;
 use crate::sequencing::seen::Ended;
-use decide::{Act, Decision, Record};
+use decision::{Act, Decision, Record};
 use seen::{Seen, Voter};
 
 /// JSON-RPC methods of probes and acts, beside those of [`crate::sequencing`].
@@ -96,8 +99,9 @@ fn tell(policy: &Policy, members: &[&Node], seen: &Seen, decision: Decision, ans
 
 /// To be remembered, and for people. Who leads is told by its op-conductor alone.
 fn status(seen: &Seen, record: Record, active: Option<String>) -> SequencingStatus {
-    let leader = seen.voters.iter().find(|voter| voter.leads()).and_then(Voter::said);
-    let members = leader.map_or(vec![], |said| said.members.iter().map(|id| seen.name_of(id).to_string()).collect());
+    let leader = seen.leaders().next();
+    let members =
+        leader.map_or(vec![], |(_, said)| said.members.iter().map(|id| seen.name_of(id).to_string()).collect());
     let standbys =
         seen.voters.iter().filter(|voter| voter.sequencer.stands_by() && active.as_deref() != Some(voter.name()));
     SequencingStatus {

@@ -37,11 +37,6 @@ impl Voter {
         self.conductor.as_ref().ok()
     }
 
-    /// Whether its op-conductor said that it leads.
-    pub fn leads(&self) -> bool {
-        self.said().is_some_and(|said| said.leads)
-    }
-
     /// Whether its op-node said that it makes blocks.
     pub fn is_active(&self) -> bool {
         self.sequencer.said().is_some_and(|said| said.active)
@@ -62,6 +57,12 @@ impl Seen {
     /// A voter by the name of its object.
     pub fn voter(&self, name: &str) -> Option<&Voter> {
         self.voters.iter().find(|voter| voter.name() == name)
+    }
+
+    /// Those whose op-conductor says that it leads, and what else it said.
+    pub fn leaders(&self) -> impl Iterator<Item = (&Voter, &Said)> {
+        let said = self.voters.iter().filter_map(|voter| Some((voter, voter.said()?)));
+        said.filter(|(_, said)| said.leads)
     }
 
     /// A member's sequencer, or its id where that is no sequencer's.

@@ -15,6 +15,7 @@ use opstack_sdk::opstack::overrides::with_extra_env;
 use opstack_sdk::opstack::signing::Signing;
 
 use crate::args::{DATA_DIR, args, env};
+use crate::checks::ports::listeners;
 use crate::client::{FILES, SEQUENCER_URL};
 use crate::conductor::Conductor;
 use crate::peering;
@@ -110,7 +111,7 @@ fn probe(node: &Node<'_>) -> Option<Probe> {
 
 /// The ports of a container, of which all names begin alike, that other pods reach.
 pub fn container_ports(node: &Node<'_>, names: &str) -> Vec<ContainerPort> {
-    let listeners = crate::checks::listeners(node);
+    let listeners = listeners(node);
     let port = |name: &str, number: u16, protocol: &str| ContainerPort {
         name: Some(name.into()),
         container_port: number.into(),

@@ -6,7 +6,7 @@ use opstack_sdk::kubernetes::{PART_OF, Sources, ingress_rule, network_policy, po
 use opstack_sdk::opstack::active::{NETWORK, network_label};
 use opstack_sdk::opstack::conductor::{CONSENSUS_NAME, RPC_NAME};
 
-use crate::checks::listeners;
+use crate::checks::ports::listeners;
 use crate::settle::Node;
 
 use super::selector;

@@ -7,7 +7,7 @@ use opstack_sdk::kubernetes::{headless_service, port, service, udp_port};
 use std::collections::BTreeMap;
 
 use crate::args::p2p_node_port;
-use crate::checks::{Listener, listeners};
+use crate::checks::ports::{Listener, listeners};
 use crate::keys::pod_name;
 use crate::labels;
 use crate::settle::Node;

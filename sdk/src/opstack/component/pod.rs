@@ -1,4 +1,4 @@
-//! The pod of a component: one container, whatever the plugin adds, and what `op-service` wants of every program.
+//! The pod of a component: one container, whatever the plugin adds, and what every program takes alike.
 
 use k8s_openapi::api::core::v1::{Container, ContainerPort, PodSpec, PodTemplateSpec, Probe};
 
@@ -9,31 +9,12 @@ use crate::opstack::overrides::with_extra_env;
 use crate::opstack::signing::Signing;
 
 impl Component<'_> {
-    /// Flags of `op-service/{log,metrics}/cli.go` (v1.16.13, v1.19.6). The path of the metrics needs no flag: the
-    /// server answers on every path.
-    fn service_args(&self) -> Vec<String> {
-        let mut args = vec![
-            format!("--log.level={}", self.logging.level.as_str()),
-            format!("--log.format={}", self.logging.format.as_str()),
-        ];
-        if self.logging.color {
-            args.push("--log.color=true".into());
-        }
-        if self.metrics.enabled {
-            args.extend([
-                "--metrics.enabled=true".into(),
-                format!("--metrics.addr={}", self.metrics.host),
-                format!("--metrics.port={}", self.metrics.port),
-            ]);
-        }
-        args
-    }
-
     pub(super) fn pod_template(&self, signing: &Signing, work: Work, hash: Hash) -> PodTemplateSpec {
         let (probe, ports) = (self.probed_port(work.rpc), self.container_ports(work.rpc));
         let Work { mut args, mut env, mut volumes, mut mounts, init_containers, tls_switch, .. } = work;
         args.extend(signing.args(tls_switch));
-        args.extend(self.service_args());
+        args.extend(self.logging.args());
+        args.extend(self.metrics.args(self.metrics.port));
         args.extend(self.common.extra_args.iter().cloned());
         // The L1 endpoint may carry an API key, the key is a secret: both by environment.
         env.insert(0, self.l1.env(&format!("{}_L1_ETH_RPC", self.program.prefix)));
