@@ -1,7 +1,8 @@
 //! Other nodes of the same network: which of them make blocks, and how they are reached.
 //!
 //! Peers are wired one way. A replica stays connected to the network's sequencers; a sequencer to those that are older
-//! than it. So a node that is added or taken away never restarts the sequencer, and never one that was there before.
+//! than it. So a node that is added or taken away never restarts the sequencer, and never one that was there before. Where the
+//! sequencer changes by itself, sequencers are peers that come and go ([`crate::peering`]), and none restarts another node.
 
 use opstack_sdk::answer::Failure;
 use opstack_sdk::object::Metadata;

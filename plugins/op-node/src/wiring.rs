@@ -88,8 +88,8 @@ impl Wiring {
         Ok(wiring)
     }
 
-    /// Gives the sequencers that are left out: the younger ones of a sequencer, and of a replica that names one all others, where
-    /// that `changes`. Their coming would restart those that were there before.
+    /// Gives the sequencers that the arguments don't name, since their coming or going would restart the node: the younger ones
+    /// of a sequencer, and where the one that makes blocks `changes` all but the one that a replica refers to.
     fn peer_with_sequencers<'a>(
         &mut self,
         cx: &Context<'_>,
@@ -117,7 +117,7 @@ impl Wiring {
                 continue;
             }
             let is_younger = me.spec.is_sequencer() && siblings::age(other) > mine;
-            if is_younger || changes && referenced.is_some() {
+            if is_younger || changes {
                 unnamed.push(other);
                 continue;
             }

@@ -8,6 +8,7 @@ use chain::{CHAIN, Layer, NODES, Report, Site, until};
 use serde_json::{Value, json};
 
 use crate::{
+    faults::pods_of_the_chain,
     figure,
     lookout::{Lookout, Seen},
     pods::{endpoints, field, object},
@@ -132,12 +133,14 @@ fn leader_is_lost(site: &Site) -> Result<()> {
     Ok(())
 }
 
-/// The OpNode of a member that does not lead is deleted: the operator takes it out of the cluster, and the chain goes on.
+/// The OpNode of a member that does not lead is deleted: the operator takes it out of the cluster, and the chain goes on. No pod
+/// of another node notices, that of a younger sequencer neither, which dialled the one that is gone.
 fn member_goes(site: &Site) -> Result<()> {
-    let began = Instant::now();
     let leader = leader(site)?;
     // The first one is of the objects that later phases look at.
-    let gone = [THIRD, SECOND].into_iter().find(|node| *node != leader).context("one of two does not lead")?;
+    let gone = [SECOND, THIRD].into_iter().find(|node| *node != leader).context("one of two does not lead")?;
+    let before = pods_of_nodes(site, gone)?;
+    let began = Instant::now();
     site.kubectl().run([IN, "delete", &format!("opnode/{gone}"), SOON])?;
     until("the member that is gone has no vote", || {
         Ok(members(site, leader)?.iter().all(|id| *id != format!("{CHAIN}.{gone}-0")))
@@ -146,7 +149,24 @@ fn member_goes(site: &Site) -> Result<()> {
         'E',
         &format!("Y11: {gone} was deleted, and was no member any more after {:.1} s", began.elapsed().as_secs_f64()),
     );
-    Report::when_ready(site).map(drop)
+    until(&format!("no other sequencer dials {gone}"), || {
+        let peers = field(site, &format!("configmap/{leader}-peers"), "{.data.consensus}")?;
+        Ok(!peers.contains(&format!("{gone}-0.")))
+    })?;
+    Report::when_ready(site)?;
+    ensure!(pods_of_nodes(site, gone)? == before, "pods of other nodes noticed that {gone} went");
+    Ok(())
+}
+
+/// The pods of nodes but one, and how often their containers were started. Batcher and proposer have other arguments with every
+/// sequencer that comes or goes.
+fn pods_of_nodes(site: &Site, but: &str) -> Result<Vec<String>> {
+    let nodes = NODES.into_iter().chain([SECOND, THIRD]).filter(|node| *node != but);
+    let pods: Vec<_> = nodes.map(|node| format!("{node}-0 ")).collect();
+    let is_theirs = |line: &String| pods.iter().any(|pod| line.starts_with(pod));
+    let lines: Vec<_> = pods_of_the_chain(site)?.into_iter().filter(is_theirs).collect();
+    ensure!(lines.len() == pods.len(), "not each node has a pod: {lines:?}");
+    Ok(lines)
 }
 
 /// The one whose op-conductor leads; exactly one does, and its op-node makes blocks.

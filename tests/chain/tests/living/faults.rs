@@ -145,8 +145,7 @@ pub fn pods_of_the_chain(site: &Site) -> Result<Vec<String>> {
 
 /// The Pods of a namespace, and how often their containers were started.
 pub fn pods_of(site: &Site, namespace: &str) -> Result<Vec<String>> {
-    const PATH: &str =
-        r#"--output=jsonpath={range .items[*]}{.metadata.uid} {.status.containerStatuses[*].restartCount}{"\n"}{end}"#;
+    const PATH: &str = r#"--output=jsonpath={range .items[*]}{.metadata.name} {.metadata.uid} {.status.containerStatuses[*].restartCount}{"\n"}{end}"#;
     let mut pods: Vec<String> =
         site.kubectl().run(["--namespace", namespace, "get", "pods", PATH])?.lines().map(Into::into).collect();
     pods.sort();
