@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use chart::Helm;
+use chart::{Helm, alerts::Promtool};
 use op_programs::OpPrograms;
 
 use crate::{
@@ -47,6 +47,7 @@ fn all(report: &mut Report) -> Result<()> {
     report.step("Kubernetes", || kubernetes?.map_or(Ok(()), |pending| pending.wait().map(drop)));
     report.step("programs of the OP Stack", || OpPrograms::find().map(drop));
     report.step("helm", || Helm::find().map(drop));
+    report.step("promtool", || Promtool::find().map(drop));
     let root = workspace::root();
     report.tests("tests", run::cargo(root).args(["test", "--workspace", "--no-fail-fast", "--", "--show-output"]));
     let example = root.join("examples/hello-plugin");

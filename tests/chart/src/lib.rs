@@ -1,4 +1,4 @@
-//! The chart `charts/opstack`, and the real helm to install it with.
+//! The chart `charts/opstack`, the real helm to install it with, and Prometheus' judge of the alerts in it.
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
@@ -11,10 +11,11 @@
 //! ```
 //!
 //! helm is built once per machine from its published Go module, into `$XDG_CACHE_HOME/opstack/helm`; `OPSTACK_HELM` names
-//! a program to take instead.
+//! a program to take instead. So is promtool ([`alerts`]).
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod alerts;
 mod recipe;
 
 use std::{
@@ -26,9 +27,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::Value;
+use serde::Deserialize as _;
+use serde_json::{Value, json};
 
-pub use recipe::{HELM_VERSION, service_monitor_definition};
+pub use recipe::{HELM_VERSION, monitoring_definitions};
 
 /// The environment variable that names a helm.
 const VARIABLE: &str = "OPSTACK_HELM";
@@ -58,7 +60,7 @@ impl Helm {
     pub fn find() -> Result<Self> {
         let given = env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
         let Some(program) = given else {
-            return Ok(Self { program: recipe::plan().ensure_built()?.join("helm") });
+            return Ok(Self { program: recipe::helm().ensure_built()?.join("helm") });
         };
         ensure!(program.is_file(), "{VARIABLE}={} names no file", program.display());
         Ok(Self { program })
@@ -75,6 +77,21 @@ impl Helm {
         let apis = apis.iter().map(|api| format!("--api-versions={api}"));
         let fixed = ["template", RELEASE, "--namespace=opstack-system", "--values=-"].map(String::from);
         self.run(fixed.into_iter().chain(apis), Some(&directory()), values)
+    }
+
+    /// What a Prometheus scrapes of a program's pod: name of a port, and path. Pods are found by the label
+    /// `app.kubernetes.io/managed-by=opstack`.
+    pub fn scraped(&self) -> Result<Vec<(String, String)>> {
+        let objects = self.template(&json!({}), &["monitoring.coreos.com/v1/PodMonitor".into()])?;
+        let objects = serde_norway::Deserializer::from_str(&objects).map(Value::deserialize);
+        let objects = objects.collect::<Result<Vec<_>, _>>()?;
+        let monitor = objects.iter().find(|object| object["kind"] == "PodMonitor").context("no PodMonitor")?;
+        let selector = json!({ "matchLabels": { "app.kubernetes.io/managed-by": "opstack" } });
+        ensure!(monitor["spec"]["selector"] == selector, "it selects {}", monitor["spec"]["selector"]);
+        let endpoints = monitor["spec"]["podMetricsEndpoints"].as_array().context("no endpoints")?;
+        let text = |endpoint: &Value, key: &str| Some(endpoint[key].as_str()?.to_string());
+        let endpoints = endpoints.iter().map(|endpoint| Some((text(endpoint, "port")?, text(endpoint, "path")?)));
+        endpoints.collect::<Option<_>>().context("an endpoint without port or path")
     }
 
     /// The release of the chart in a namespace of a cluster, installed or not.
@@ -147,5 +164,5 @@ fn output(mut command: Command, input: &str) -> Result<String> {
     // `helm lint` complains on the standard output.
     let complaint = [output.stdout.as_slice(), &output.stderr].map(String::from_utf8_lossy).concat();
     ensure!(output.status.success(), "{}", complaint.trim());
-    String::from_utf8(output.stdout).context("helm's output is not UTF-8")
+    String::from_utf8(output.stdout).context("the output is not UTF-8")
 }

@@ -33,12 +33,11 @@ fn an_api_server_takes_all_that_the_chart_renders() -> Result<()> {
     install_twice(&helm.release(cluster.kubeconfig_path(), NAMESPACE), &kubectl)
 }
 
-/// A namespace as strict as can be, the kinds of the plugins, and the kind that Prometheus' operator has for its users.
+/// A namespace as strict as can be, the kinds of the plugins, and those that Prometheus' operator has for its users.
 fn prepare(kubectl: &Kubectl) -> Result<()> {
     make_namespace(kubectl, NAMESPACE)?;
     let definitions = chart::directory().join("../../config/crds");
-    let monitors = chart::service_monitor_definition()?;
-    for path in [definitions, monitors] {
+    for path in chart::monitoring_definitions()?.into_iter().chain([definitions]) {
         kubectl.run(["apply", "--server-side", "--filename", &path.display().to_string()])?;
     }
     kubectl.run(["wait", "--for=condition=Established", "crd", "--all", SOON])?;

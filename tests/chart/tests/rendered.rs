@@ -45,7 +45,7 @@ fn every_value_is_described() -> Result<()> {
     let schema: Value = serde_json::from_str(&fs::read_to_string(chart::directory().join("values.schema.json"))?)?;
     let readme = fs::read_to_string(chart::directory().join("README.md"))?;
     let mut paths = Vec::new();
-    leaves(&values, &schema, String::new(), &mut paths)?;
+    leaves(&values, &schema, &schema["$defs"], String::new(), &mut paths)?;
     let told: Vec<_> = readme.lines().filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0)).collect();
     for path in &paths {
         ensure!(told.contains(&path.as_str()), "README.md has no line for {path}");
@@ -76,8 +76,9 @@ fn every_plugin_is_a_component() -> Result<()> {
 }
 
 /// The paths of all values of a tree; those of one component stand for those of each.
-fn leaves(values: &Value, schema: &Value, path: String, found: &mut Vec<String>) -> Result<()> {
-    let properties = schema["properties"].as_object();
+fn leaves(values: &Value, schema: &Value, shared: &Value, path: String, found: &mut Vec<String>) -> Result<()> {
+    let referred = schema["$ref"].as_str().and_then(|name| shared.get(name.strip_prefix("#/$defs/")?));
+    let properties = referred.unwrap_or(schema)["properties"].as_object();
     let (Some(values), Some(properties)) = (values.as_object().filter(|_| path != "plugins.components"), properties)
     else {
         found.push(path);
@@ -86,7 +87,7 @@ fn leaves(values: &Value, schema: &Value, path: String, found: &mut Vec<String>)
     for (name, value) in values {
         let below = properties.get(name).with_context(|| format!("the schema knows no {path}.{name}"))?;
         let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-        leaves(value, below, path, found)?;
+        leaves(value, below, shared, path, found)?;
     }
     for name in properties.keys().filter(|name| *name != "global") {
         ensure!(values.contains_key(name), "values.yaml has no {path}.{name}, which the schema knows");

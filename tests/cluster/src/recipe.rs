@@ -113,6 +113,7 @@ fn published(name: &'static str, module: &'static str, version: &'static str, pr
         version,
         programs,
         ldflags: "-s -w".into(),
+        tags: "",
         prepare: |go, unit, directory| {
             let required = format!("{} v{}", unit.module, unit.version);
             unit.write_tools_module(go, directory, &required, &[])
@@ -156,6 +157,7 @@ fn part(
         version,
         programs,
         ldflags: "-s -w".into(),
+        tags: "",
         prepare: |go, unit, directory| {
             let requirements = format!("require {} v{}\n", unit.module, unit.version);
             write_main(directory, &unit.also.concat(), &requirements)?;
@@ -173,6 +175,7 @@ fn ours(name: &'static str, programs: &'static [Program], main: &'static [&'stat
         version: "0.0.0",
         programs,
         ldflags: "-s -w".into(),
+        tags: "",
         prepare: |_, unit, directory| write_main(directory, &unit.also.concat(), ""),
         also: main,
     }

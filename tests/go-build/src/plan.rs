@@ -77,7 +77,8 @@ fn build_unit(go: Go, home: &Home, unit: &Unit) -> Result<()> {
 fn compile(go: Go, home: &Home, source: &Path, unit: &Unit, program: &Program) -> Result<()> {
     let partial = home.partial(program.name);
     let output = partial.to_str().context("the cache directory's name is not UTF-8")?;
-    let arguments = ["build", "-v", "-trimpath", "-ldflags", &unit.ldflags, "-o", output, program.package];
+    let arguments =
+        ["build", "-v", "-trimpath", "-tags", unit.tags, "-ldflags", &unit.ldflags, "-o", output, program.package];
     go.run(source, &format!("{} {}", program.name, unit.version), &arguments)?;
     home.finish(program.name)
 }

@@ -37,6 +37,8 @@ pub struct Unit {
     pub programs: &'static [Program],
     /// For the linker: what the programs say of themselves.
     pub ldflags: String,
+    /// Build tags, with commas between them.
+    pub tags: &'static str,
     /// Makes the main module in a directory that exists, and may hold the rest of an interrupted build.
     pub prepare: fn(Go, &Unit, &Path) -> Result<()>,
     /// What else decides the result, for the fingerprint.
@@ -73,7 +75,9 @@ impl Unit {
     /// All that decides the result, this side of the environment.
     pub(crate) fn parts(&self) -> impl Iterator<Item = &str> {
         let programs = self.programs.iter().flat_map(|program| [program.name, program.package]);
-        [self.module, self.version, self.ldflags.as_str()].into_iter().chain(programs).chain(self.also.iter().copied())
+        let tags = (!self.tags.is_empty()).then_some(self.tags);
+        let first = [self.module, self.version, self.ldflags.as_str()].into_iter().chain(tags);
+        first.chain(programs).chain(self.also.iter().copied())
     }
 }
 
@@ -89,6 +93,7 @@ mod tests {
             version: "1.2.3",
             programs: &[Program { name: "some", package: "example.org/some/cmd" }],
             ldflags: String::new(),
+            tags: "some_tag",
             prepare: |_, _, _| Ok(()),
             also: &["one more"],
         };
@@ -96,6 +101,6 @@ mod tests {
              tool (\n\texample.org/some/cmd\n)\nreplace a => b v1.0.0\n";
         assert_eq!(unit.tools_module("example.org/some v1.2.3", &["a => b v1.0.0".into()]), expected);
         let parts: Vec<_> = unit.parts().collect();
-        assert_eq!(parts, ["example.org/some", "1.2.3", "", "some", "example.org/some/cmd", "one more"]);
+        assert_eq!(parts, ["example.org/some", "1.2.3", "", "some_tag", "some", "example.org/some/cmd", "one more"]);
     }
 }

@@ -1,7 +1,8 @@
 //! What the real programs of both releases expose while they work for a chain that lives: of each family of metrics that
-//! users are promised a series, and all that the plugins ask for.
+//! users are promised a series, all that the plugins ask for, and all that the chart's alerts look at.
 
 use anyhow::{Context as _, Result, ensure};
+use chart::alerts;
 use op_programs::Release;
 use oracle::chain::Chain;
 use std::fs;
@@ -25,6 +26,14 @@ const FAMILIES: [(&str, &str, &str, &str); 16] = [
     ("op-challenger", "active games", "op_challenger_tracked_games", "in_progress"),
     ("op-challenger", "success", "op_challenger_tracked_games", "challenger_won"),
     ("op-challenger", "moves", "op_challenger_moves", ""),
+];
+
+/// How the metrics of programs that the chart's alerts look at begin.
+const ALERTS: [(&str, &str); 4] = [
+    ("op-node", "op_node_"),
+    ("op-batcher", "op_batcher_"),
+    ("op-proposer", "op_proposer_"),
+    ("op-challenger", "op_challenger_"),
 ];
 
 /// Kinds whose plugins ask for metrics.
@@ -52,7 +61,11 @@ fn check(release: Release) -> Result<()> {
     let asked: Vec<_> = PLUGINS.iter().map(|plugin| Ok((*plugin, asked_by(plugin)?))).collect::<Result<_>>()?;
     let asked =
         asked.iter().flat_map(|(plugin, names)| names.iter().map(|name| (*plugin, "the plugin", name.as_str(), "")));
-    for (program, family, name, label) in FAMILIES.into_iter().chain(asked) {
+    let watched: Vec<_> =
+        ALERTS.iter().map(|(program, prefix)| Ok((*program, alerts::metrics(prefix)?))).collect::<Result<_>>()?;
+    let watched =
+        watched.iter().flat_map(|(program, names)| names.iter().map(|name| (*program, "an alert", name.as_str(), "")));
+    for (program, family, name, label) in FAMILIES.into_iter().chain(asked).chain(watched) {
         chain.wait(&format!("{name}{{{label}}} of {program} {} for {family}", release.version()), |chain| {
             value(&chain.scrape(program)?, name, label).context("it is not there")
         })?;

@@ -87,6 +87,7 @@ fn optimism(
         version: version.trim_start_matches('v'),
         programs,
         ldflags: optimism_ldflags(version),
+        tags: "",
         prepare,
         also,
     };
@@ -101,6 +102,7 @@ pub fn op_geth() -> Plan {
         version: OP_GETH_VERSION,
         programs: &[Program { name: "op-geth", package: "github.com/ethereum/go-ethereum/cmd/geth" }],
         ldflags: format!("-s -w -X {GETH}/version.gitTag=v{OP_GETH_VERSION}"),
+        tags: "",
         prepare: |go, unit, directory| {
             let replace = format!("{GETH} => {OP_GETH} v{}", unit.version);
             // Any version will do, since all are replaced.
@@ -119,6 +121,7 @@ pub fn geth() -> Plan {
         version: GETH_VERSION,
         programs: &[Program { name: "geth", package: "github.com/ethereum/go-ethereum/cmd/geth" }],
         ldflags: "-s -w".into(),
+        tags: "",
         prepare: |go, unit, directory| {
             unit.write_tools_module(go, directory, &format!("{GETH} v{}", unit.version), &[])
         },

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context as _, Result, ensure};
 use chain::{CHAIN, NODES, Site, until};
+use chart::Helm;
 use l1::quantity;
 use serde_json::Value;
 use suite::ask;
@@ -61,18 +62,22 @@ fn probes_pass(site: &Site, pods: &[Value]) -> Result<()> {
     Ok(())
 }
 
-/// Each port for metrics answers on the Pod's address, with series of the program.
+/// Each port for metrics answers on the Pod's address, with series of the program, where the chart's PodMonitor has Prometheus
+/// scrape it.
 fn metrics_answer(pods: &[Value]) -> Result<()> {
-    let mut families = Vec::new();
+    let (scraped, mut families) = (Helm::find()?.scraped()?, Vec::new());
     for pod in pods {
+        ensure!(pod["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "opstack", "a Pod that is not found");
         let address: IpAddr = pod["status"]["podIP"].as_str().context("a Pod has an address")?.parse()?;
         for container in list(pod, "/spec/containers") {
-            let of_metrics = |port: &&Value| port["name"].as_str().is_some_and(|name| name.ends_with("metrics"));
-            let port = list(container, "/ports")
-                .find(of_metrics)
-                .with_context(|| format!("no metrics: {}", container["name"]))?;
-            let port = u16::try_from(port["containerPort"].as_u64().context("a port")?)?;
-            let path = if container["name"] == "geth" { "/debug/metrics/prometheus" } else { "/metrics" };
+            let endpoint = |port: &Value| {
+                let (_, path) = scraped.iter().find(|(name, _)| port["name"] == *name)?;
+                Some((port["containerPort"].as_u64()?, path))
+            };
+            let (port, path) = list(container, "/ports")
+                .find_map(endpoint)
+                .with_context(|| format!("nothing of {} is scraped", container["name"]))?;
+            let port = u16::try_from(port)?;
             let answer = ask(SocketAddr::new(address, port), "GET", path).context("no answer")?;
             let count = answer.lines().filter(|line| line.starts_with("# TYPE ")).count();
             ensure!(answer.starts_with("HTTP/1.1 200") && count > 10, "{}: {answer:.300}", container["name"]);

@@ -37,6 +37,7 @@ fn etcd() -> Unit {
         version: ETCD_VERSION,
         programs: &[Program { name: "etcd", package: "go.etcd.io/etcd/server/v3" }],
         ldflags: "-s -w".into(),
+        tags: "",
         prepare: |go, unit, directory| unit.write_tools_module(go, directory, &required(unit), &[]),
         also: &[],
     }
@@ -59,6 +60,7 @@ pub fn kubernetes_unit(programs: &'static [Program]) -> Unit {
         version: KUBERNETES_VERSION,
         programs,
         ldflags: kubernetes_ldflags(),
+        tags: "",
         prepare: prepare_kubernetes,
         also: &[],
     }

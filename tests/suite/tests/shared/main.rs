@@ -1,5 +1,6 @@
 //! Tests that share one control plane and one operator; each has namespaces of its own.
 
+mod alerts;
 mod finalize;
 mod hostile_guest;
 mod order;
