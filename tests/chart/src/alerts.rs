@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use crate::{directory, output, recipe};
+use crate::{directory, output, program, recipe};
 
 /// The environment variable that names a promtool.
 const VARIABLE: &str = "OPSTACK_PROMTOOL";
@@ -24,12 +24,7 @@ pub struct Promtool {
 impl Promtool {
     /// Takes `OPSTACK_PROMTOOL` if that is set, else the one of the cache, where it is built first if it is not there yet.
     pub fn find() -> Result<Self> {
-        let given = env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let Some(program) = given else {
-            return Ok(Self { program: recipe::promtool().ensure_built()?.join("promtool") });
-        };
-        ensure!(program.is_file(), "{VARIABLE}={} names no file", program.display());
-        Ok(Self { program })
+        Ok(Self { program: program(VARIABLE, &recipe::promtool())? })
     }
 
     /// Reads rules, their expressions and their templates.

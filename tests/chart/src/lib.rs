@@ -27,6 +27,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use go_build::Plan;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
@@ -58,12 +59,7 @@ pub struct Helm {
 impl Helm {
     /// Takes `OPSTACK_HELM` if that is set, else the one of the cache, where it is built first if it is not there yet.
     pub fn find() -> Result<Self> {
-        let given = env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let Some(program) = given else {
-            return Ok(Self { program: recipe::helm().ensure_built()?.join("helm") });
-        };
-        ensure!(program.is_file(), "{VARIABLE}={} names no file", program.display());
-        Ok(Self { program })
+        Ok(Self { program: program(VARIABLE, &recipe::helm())? })
     }
 
     /// Looks for mistakes in the chart as it is with these values; a warning is one, too.
@@ -150,6 +146,15 @@ impl Release {
         let arguments = arguments.iter().map(ToString::to_string).chain(cluster);
         self.helm.run(arguments, chart, values)
     }
+}
+
+/// The program that a variable names, else the one that a plan is named after and builds.
+fn program(variable: &str, plan: &Plan) -> Result<PathBuf> {
+    let Some(given) = env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from) else {
+        return Ok(plan.ensure_built()?.join(plan.kind));
+    };
+    ensure!(given.is_file(), "{variable}={} names no file", given.display());
+    Ok(given)
 }
 
 /// Runs a program with a text to read and returns what it prints; fails with what it complains of.
