@@ -4,7 +4,10 @@ use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use rand::TryRngCore;
 use sha2::{Digest, Sha256};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+use super::aside::Aside;
 
 /// Prepare files inside a pod, as an init container.
 #[derive(Debug, Subcommand)]
@@ -36,6 +39,7 @@ impl Command {
     /// Writes the file.
     pub fn run(self) -> anyhow::Result<()> {
         match self {
+            Self::Jwt { to } if is_jwt(&to) => Ok(()),
             Self::Jwt { to } => {
                 let mut bytes = [0u8; 32];
                 rand::rngs::OsRng.try_fill_bytes(&mut bytes).context("failed to get random bytes")?;
@@ -64,19 +68,22 @@ pub fn derive(root: &str, namespace: &str, pod: &str) -> anyhow::Result<String> 
     Ok(hex::encode(Sha256::digest(format!("{root}-{namespace}-{pod}\n"))))
 }
 
+/// Puts a file in its place, whatever is there: an init container may run again over what it has left.
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = std::fs::OpenOptions::new();
+    if std::fs::read(path).is_ok_and(|known| known == text.as_bytes()) {
+        return Ok(());
+    }
     // The containers of the pod share its group.
-    let mut file = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o440)
-        .open(path)
-        .with_context(|| format!("failed to open {}", path.display()))?;
-    file.write_all(text.as_bytes()).with_context(|| format!("failed to write {}", path.display()))
+    let written = Aside::create(path, 0o440).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.put()
+    });
+    written.with_context(|| format!("failed to write {}", path.display()))
+}
+
+/// The JWT that a run before this one wrote: the containers of the pod may hold it already.
+fn is_jwt(path: &Path) -> bool {
+    std::fs::read_to_string(path).is_ok_and(|text| <[u8; 32]>::try_from(hex::decode(text).unwrap_or_default()).is_ok())
 }
 
 #[cfg(test)]
@@ -91,6 +98,44 @@ mod tests {
         assert_ne!(derive("root", "default", "vsl-sequencer-1").unwrap(), key);
         assert!(derive("ro ot", "default", "a").is_err());
         assert!(derive("", "default", "a").is_err());
+    }
+
+    /// A privileged user opens any file: that the file is replaced and never opened shows in its number.
+    fn number(path: &Path) -> u64 {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = std::fs::metadata(path).unwrap();
+        assert_eq!(metadata.mode() & 0o777, 0o440);
+        metadata.ino()
+    }
+
+    #[test]
+    fn a_second_run_replaces_what_the_first_one_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        write(&path, "first").unwrap();
+        let first = number(&path);
+        write(&path, "first").unwrap();
+        assert_eq!(number(&path), first, "it is as it should be");
+        std::fs::write(dir.path().join("key.partial"), "a run that was killed left this").unwrap();
+        write(&path, "second").unwrap();
+        assert_ne!(number(&path), first, "a file of mode 0440 can't be opened for writing");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "second");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_second_run_keeps_the_jwt_of_the_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let to = dir.path().join("jwt");
+        let read = || std::fs::read_to_string(&to).unwrap();
+        Command::Jwt { to: to.clone() }.run().unwrap();
+        let first = read();
+        Command::Jwt { to: to.clone() }.run().unwrap();
+        assert_eq!(read(), first);
+        std::fs::remove_file(&to).unwrap();
+        std::fs::write(&to, "damaged").unwrap();
+        Command::Jwt { to: to.clone() }.run().unwrap();
+        assert!(is_jwt(&to) && read() != first);
     }
 
     #[test]

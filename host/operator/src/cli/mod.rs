@@ -1,5 +1,6 @@
 //! The command line. Each command is a file; this one only names them.
 
+mod aside;
 mod completions;
 mod crds;
 mod fetch;
