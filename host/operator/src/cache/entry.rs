@@ -84,9 +84,11 @@ impl Entry {
         }
     }
 
-    /// Whether the other record of the same object is newer. Without comparable versions, it is if it differs.
+    /// Whether the other record of the same name is newer. Versions of a kind are comparable whatever the object's life is: one
+    /// counter of the API server gives them all, so that a record of an earlier life is as old as its version says. Without
+    /// comparable versions, the other is newer.
     pub fn is_older_than(&self, other: &Self) -> bool {
-        if self.live.uid != other.live.uid || self.resource_version == 0 || other.resource_version == 0 {
+        if self.resource_version == 0 || other.resource_version == 0 {
             return true;
         }
         self.resource_version < other.resource_version

@@ -235,6 +235,16 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_an_earlier_life_is_not_taken_in() {
+        let cache = Cache::default();
+        cache.put(entry("second", 3));
+        assert!(cache.put(entry("first", 2)).is_none(), "a late answer about the life before");
+        let kind = GroupKind::new("", "ConfigMap");
+        assert_eq!(cache.list(&kind, None).iter().map(|entry| entry.live.uid.as_ref()).collect::<Vec<_>>(), ["second"]);
+        assert!(cache.put(entry("third", 4)).is_some(), "the life after");
+    }
+
+    #[test]
     fn the_end_of_an_earlier_life_ends_no_later_one() {
         let cache = Cache::default();
         cache.put(entry("first", 1));
