@@ -6,6 +6,7 @@ use opstack_sdk::execution::SIBLINGS;
 use opstack_sdk::kubernetes::{env_config_map, env_field};
 use opstack_sdk::opstack::endpoint::secret_env;
 use opstack_sdk::opstack::overrides::{with_extra_args, with_extra_env};
+use opstack_sdk::opstack::release::Flag;
 use opstack_sdk::opstack::signing::{Signing, TlsSwitch};
 
 use crate::checks::sync_mode;
@@ -44,6 +45,13 @@ fn engine(node: &Node<'_>) -> String {
     given.unwrap_or_else(|| format!("http://127.0.0.1:{}", node.fragment.ports.engine))
 }
 
+const MAX_SAFE_LAG: Flag = Flag { name: "sequencer.max-safe-lag", until: (1, 20, 1) };
+
+/// Why op-node does not get `maxSafeLag`.
+pub fn lacks_max_safe_lag(spec: &OpNodeSpec) -> Option<String> {
+    MAX_SAFE_LAG.why_left_out(spec.chosen_image().map(|(_, image)| image), "op-node")
+}
+
 fn sequencer(node: &Node<'_>) -> Vec<String> {
     let sequencer = &node.spec().op_node.sequencer;
     if node.wiring.mode == SequencerMode::Off {
@@ -56,7 +64,7 @@ fn sequencer(node: &Node<'_>) -> Vec<String> {
     if node.conductor.is_some() {
         args.extend(Conductor::args_of_op_node(node.spec()));
     }
-    if sequencer.max_safe_lag.get() > 0 {
+    if sequencer.max_safe_lag.get() > 0 && lacks_max_safe_lag(node.spec()).is_none() {
         args.push(format!("--sequencer.max-safe-lag={}", sequencer.max_safe_lag));
     }
     args.extend(node.signing.iter().flat_map(|signing| signing.args(TlsSwitch::Flag)));

@@ -22,12 +22,14 @@ pub fn check(node: &Node<'_>) -> Result<(), Failure> {
         return Ok(());
     }
     let spec = node.spec();
+    let client = spec.execution_client.image.as_ref();
     let images = [
-        ("spec.image", spec.image.as_ref(), "op-node", OP_NODE_WITH_KARST),
-        ("spec.executionClient.image", spec.execution_client.image.as_ref(), "op-reth", OP_RETH_WITH_KARST),
+        (spec.chosen_image(), "op-node", OP_NODE_WITH_KARST),
+        (client.map(|image| ("spec.executionClient.image", image.as_str())), "op-reth", OP_RETH_WITH_KARST),
     ];
-    let too_old = images.into_iter().filter_map(|(path, image, program, least)| {
-        let found = release::of(image?, program)?;
+    let too_old = images.into_iter().filter_map(|(image, program, least)| {
+        let (path, image) = image?;
+        let found = release::of(image, program)?;
         let (major, minor, patch) = least;
         let message = format!(
             "{program} v{}.{}.{} does not know Karst, which the rollup configuration of this chain plans; use v{major}.{minor}.{patch} or later",
@@ -56,9 +58,9 @@ pub fn condition(node: &Node<'_>) -> Option<Condition> {
         return Some(Condition::no(VERSIONS_COMPATIBLE, "KarstNotSupported", message));
     }
     let spec = node.spec();
-    let (own, conductor) = (spec.image.as_ref(), spec.conductor.image.as_ref().filter(|_| node.conductor.is_some()));
+    let (own, conductor) = (spec.chosen_image(), spec.conductor.image.as_ref().filter(|_| node.conductor.is_some()));
     let chosen = [
-        own.map(|image| Chosen { field: "spec.image", image, program: "op-node", written_for: IMAGE }),
+        own.map(|(field, image)| Chosen { field, image, program: "op-node", written_for: IMAGE }),
         conductor.map(|image| Chosen {
             field: "spec.conductor.image",
             image,

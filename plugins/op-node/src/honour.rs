@@ -3,6 +3,7 @@
 use opstack_sdk::opstack::honoured::Honoured;
 use opstack_sdk::opstack::rpc::is_loopback;
 
+use crate::args::lacks_max_safe_lag;
 use crate::checks::overridden_sync_mode;
 use crate::client::settings_path;
 use crate::settle::Node;
@@ -66,6 +67,8 @@ pub fn note(node: &mut Node<'_>) {
                 honoured.refuse(path, "only a replica sends its transactions elsewhere; a sequencer that did so would send them to itself");
             }
         }
+        let why = lacks_max_safe_lag(spec).filter(|_| op_node.sequencer.max_safe_lag.get() > 0);
+        why.into_iter().for_each(|why| honoured.refuse("spec.opNode.sequencer.maxSafeLag", why));
     } else {
         honour_sequencer_of_replica(spec, honoured);
     }

@@ -184,6 +184,14 @@ pub struct NodeResources {
 }
 
 impl OpNodeSpec {
+    /// The image of op-node that the user chose, and the field that names it: a pod template's counts.
+    pub fn chosen_image(&self) -> Option<(&'static str, &str)> {
+        let containers = self.pod_template["spec"]["containers"].as_array().into_iter().flatten();
+        let mut images = containers.filter(|container| container["name"] == "op-node").map(|own| &own["image"]);
+        let image = images.find_map(Value::as_str).map(|image| ("spec.podTemplate", image));
+        image.or_else(|| Some(("spec.image", self.image.as_deref()?)))
+    }
+
     /// Whether this is a node that makes blocks, or would if it were started.
     pub fn is_sequencer(&self) -> bool {
         self.node_type == NodeType::Sequencer

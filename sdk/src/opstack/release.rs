@@ -11,6 +11,42 @@ pub const VERSIONS_COMPATIBLE: &str = "VersionsCompatible";
 /// Major, minor, patch.
 pub type Version = (u64, u64, u64);
 
+/// The newest release of optimism whose flags were read. What later ones take is not known.
+pub const NEWEST: Version = (1, 19, 6);
+
+/// A flag that later releases of its program lack.
+#[derive(Clone, Copy, Debug)]
+pub struct Flag {
+    /// The flag, without dashes.
+    pub name: &'static str,
+    /// The first release without it.
+    pub until: Version,
+}
+
+impl Flag {
+    /// Why the flag is left out for an image that holds `program`; nothing where its release is known to have the flag. Where
+    /// no image is chosen, it is that of the release for which the arguments were written.
+    pub fn why_left_out(&self, image: Option<&str>, program: &str) -> Option<String> {
+        let Self { name, until } = self;
+        let image = image?;
+        match of(image, program) {
+            None => Some(format!("the tag of {image:?} names no release of {program}, and later ones lack --{name}")),
+            Some(found) if found >= *until => {
+                Some(format!("{program} has no --{name} since {}, and this is {}", title(*until), title(found)))
+            }
+            Some(found) if found > NEWEST => {
+                Some(format!("nobody knows whether {program} {} still has --{name}", title(found)))
+            }
+            Some(_) => None,
+        }
+    }
+}
+
+/// `v1.19.6`.
+fn title((major, minor, patch): Version) -> String {
+    format!("v{major}.{minor}.{patch}")
+}
+
 /// The version in the tag of an image: `…:v1.19.3`, with or without what follows it.
 pub fn in_tag(image: &str) -> Option<Version> {
     let (_, tag) = split(image)?;
@@ -47,13 +83,17 @@ pub struct Chosen<'a> {
 }
 
 impl Chosen<'_> {
-    /// Says which arguments an image gets whose tag names no release; nothing where it does.
+    /// Says which arguments an image gets whose tag names no release, or one newer than the operator knows; nothing for others.
     pub fn condition(&self) -> Option<Condition> {
         let Self { field, image, program, written_for } = self;
-        if of(image, program).is_some() {
-            return None;
-        }
         let (_, tag) = split(written_for)?;
+        if let Some(found) = of(image, program) {
+            let message = format!(
+                "{field} is {image:?}, and the operator knows the arguments of {program} up to {}, so this release gets those of {tag}; it ends at its start where it lacks one of them. Write …/{program}:{tag}, or use a version of the operator that knows this release",
+                title(NEWEST)
+            );
+            return (found > NEWEST).then(|| Condition::unknown(VERSIONS_COMPATIBLE, "ReleaseUnknown", message));
+        }
         let message = format!(
             "{field} is {image:?}, whose tag names no release of {program}, so it gets the arguments of {tag}; a release that lacks one of them ends at its start. Write …/{program}:{tag} or another release, with a digest behind it where you pin one"
         );
@@ -87,5 +127,36 @@ mod tests {
         let condition = chosen("mirror/op-node:latest").unwrap();
         assert_eq!(condition.reason, "ReleaseUnknown");
         assert!(condition.message.contains("the arguments of v1.19.3"), "{}", condition.message);
+    }
+
+    #[test]
+    fn a_release_newer_than_the_known_ones_is_unknown() {
+        let written_for = "example.org/op-node:v1.19.3";
+        let chosen = |image| Chosen { field: "spec.image", image, program: "op-node", written_for }.condition();
+        assert_eq!(chosen("example.org/op-node:v1.19.6"), None);
+        for image in ["example.org/op-node:v1.19.7", "example.org/op-node:v1.20.1", "example.org/op-node:v2.0.0"] {
+            let condition = chosen(image).unwrap();
+            assert_eq!(condition.reason, "ReleaseUnknown", "{image}");
+            assert!(condition.message.contains("up to v1.19.6"), "{}", condition.message);
+        }
+    }
+
+    #[test]
+    fn a_flag_is_left_out_where_a_release_is_not_known_to_have_it() {
+        let flag = Flag { name: "sequencer.max-safe-lag", until: (1, 20, 1) };
+        for (image, why) in [
+            (None, None),
+            (Some("r/op-node:v1.16.13"), None),
+            (Some("r/op-node:v1.19.6"), None),
+            (Some("r/op-node:v1.20.0"), Some("nobody knows")),
+            (Some("r/op-node:v1.20.1"), Some("since v1.20.1")),
+            (Some("r/op-node:v1.21.0"), Some("since v1.20.1")),
+            (Some("r/op-node@sha256:00"), Some("names no release")),
+            (Some("r/op-node:latest"), Some("names no release")),
+        ] {
+            let found = flag.why_left_out(image, "op-node");
+            assert_eq!(found.is_some(), why.is_some(), "{image:?}: {found:?}");
+            assert!(why.is_none_or(|why| found.is_some_and(|found| found.contains(why))), "{image:?}");
+        }
     }
 }
