@@ -8,7 +8,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use crate::manifest::{Column, Link, Manifest};
+use crate::manifest::{Column, Link, Manifest, Patches, Targets};
 use crate::workload::Workload;
 
 /// Annotation: the object that one of this kind is a part of.
@@ -17,6 +17,9 @@ const BELONGS_TO: &str = "view.optimism.io/belongs-to";
 const FED_BY: &str = "view.optimism.io/fed-by";
 /// Annotation: names of the columns that are blocks up to which a chain is known.
 const HEADS: &str = "view.optimism.io/heads";
+
+/// Annotation: what the plugin asks for beside what its manifest's record has fields for.
+const ASKS_FOR: &str = "grants.optimism.io/asks-for";
 
 /// The CustomResourceDefinition of a workload's kind.
 pub fn definition<W: Workload>(manifest: &Manifest) -> Value {
@@ -76,6 +79,7 @@ fn metadata(manifest: &Manifest) -> Value {
         (BELONGS_TO, manifest.belongs_to.as_ref().map(link)),
         (FED_BY, (!fed_by.is_empty()).then(|| fed_by.into())),
         (HEADS, (!heads.is_empty()).then(|| heads.into())),
+        (ASKS_FOR, asks_for(manifest)),
     ];
     let annotations: Map<_, _> =
         told.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?.to_string().into()))).collect();
@@ -84,6 +88,14 @@ fn metadata(manifest: &Manifest) -> Value {
         metadata["annotations"] = annotations.into();
     }
     metadata
+}
+
+fn asks_for(manifest: &Manifest) -> Option<Value> {
+    let Targets { hosts, secrets } = &manifest.targets;
+    let patch = |Patches { kind, fields }: &Patches| json!({"group": kind.group, "version": kind.version, "kind": kind.kind, "fields": fields});
+    let patches: Vec<_> = manifest.patches.iter().map(patch).collect();
+    let asks = !patches.is_empty() || !hosts.is_empty() || *secrets;
+    asks.then(|| json!({"patches": patches, "targets": {"hosts": hosts, "secrets": secrets}}))
 }
 
 /// A status is written piece by piece, by the host too where the plugin can't speak: nothing in it is required, and

@@ -89,6 +89,31 @@ pub struct Link {
     pub path: &'static str,
 }
 
+/// Fields that a plugin applies to objects that are somebody else's.
+#[derive(Clone, Debug)]
+pub struct Patches {
+    /// Kind of the objects.
+    pub kind: KindRef,
+    /// Paths from the root of the object, each with all that is below it: `metadata.labels['example.org/name']`.
+    pub fields: Vec<String>,
+}
+
+/// URLs that a plugin's probes and actions go to, beside Services and pods.
+#[derive(Clone, Debug, Default)]
+pub struct Targets {
+    /// Names of hosts; `*.example.org` for all below it, `*` where users name them.
+    pub hosts: Vec<&'static str>,
+    /// Whether some are kept in Secrets.
+    pub secrets: bool,
+}
+
+impl Targets {
+    /// Whatever users name, in plain text or in a Secret.
+    pub fn of_users() -> Self {
+        Self { hosts: vec!["*"], secrets: true }
+    }
+}
+
 /// Name, kind, and what the plugin reads, owns and calls.
 #[derive(Clone, Debug)]
 pub struct Manifest {
@@ -110,6 +135,10 @@ pub struct Manifest {
     pub reads: Vec<KindRef>,
     /// Kinds it may render.
     pub owns: Vec<KindRef>,
+    /// What it applies with the policy `patch`. An answer may patch nothing else.
+    pub patches: Vec<Patches>,
+    /// URLs of its probes and actions.
+    pub targets: Targets,
     /// JSON-RPC methods of its probes and actions.
     pub rpc_methods: Vec<&'static str>,
     /// Words of `status.phase`: (while a reference dangles, on an error).
@@ -129,6 +158,8 @@ impl Manifest {
             rules: vec![],
             reads: vec![],
             owns: vec![],
+            patches: vec![],
+            targets: Targets::default(),
             rpc_methods: vec![],
             phases: None,
         }

@@ -201,6 +201,15 @@ pub struct Manifest {
     pub phases: Option<Phases>,
 }
 
+impl Manifest {
+    /// The kind that its CustomResourceDefinition defines, in the version that `reconcile` expects.
+    pub fn served(&self) -> Gvk {
+        let spec = &self.crd["spec"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+        Gvk::new(&text(&spec["group"]), &self.served_version, &text(&spec["names"]["kind"]))
+    }
+}
+
 /// What an execution client's plugin is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientManifest {

@@ -19,6 +19,10 @@ pub const INVALID: &str = "InvalidSpec";
 pub const DELETION_BLOCKED: &str = "DeletionBlocked";
 /// `spec.paused` is set.
 pub const PAUSED: &str = "Paused";
+/// Reason of a fault: the kind's plugin is not in service.
+pub const UNAVAILABLE: &str = "Unavailable";
+/// Reason of a fault: the plugin has no business in the object's namespace.
+pub const NAMESPACE_NOT_GRANTED: &str = "NamespaceNotGranted";
 
 /// Where an object stands, from which the host's three conditions follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +46,31 @@ pub enum Standing {
     Paused,
     /// Deletion was asked for and is held up; says why.
     DeletionBlocked(String),
+}
+
+/// What is withdrawn of what an object asks of the chain and does to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// It asks and does what its plugin said last.
+    Nothing,
+    /// It is asked how it is, and nothing is done to it.
+    Acts,
+    /// It is neither asked nor acted on.
+    All,
+}
+
+impl Standing {
+    /// What may not go on where an object stands so: acts of one that a person holds still, and anything in the name of a plugin
+    /// that has no say any more.
+    pub fn withdraws(&self) -> Withdrawn {
+        match self {
+            Self::Paused => Withdrawn::Acts,
+            Self::Faulty { fault, .. } if [UNAVAILABLE, NAMESPACE_NOT_GRANTED].contains(&fault.reason) => {
+                Withdrawn::All
+            }
+            _ => Withdrawn::Nothing,
+        }
+    }
 }
 
 /// `Ready`, `Reconciling` and `Stalled` (and `Paused` while it is true) of a standing.
@@ -132,6 +161,21 @@ pub fn merge(previous: &Value, next: &[Condition], generation: i64, now: &str, k
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pause_withdraws_acts_and_a_lost_grant_everything() {
+        let faulty = |reason| Standing::Faulty { fault: Fault::plugin(reason, ""), retried: false };
+        for (standing, withdrawn) in [
+            (Standing::Paused, Withdrawn::Acts),
+            (faulty(UNAVAILABLE), Withdrawn::All),
+            (faulty(NAMESPACE_NOT_GRANTED), Withdrawn::All),
+            (faulty("Trap"), Withdrawn::Nothing),
+            (Standing::Ready, Withdrawn::Nothing),
+            (Standing::Invalid("spec.x".into()), Withdrawn::Nothing),
+        ] {
+            assert_eq!(standing.withdraws(), withdrawn, "{standing:?}");
+        }
+    }
 
     #[test]
     fn a_status_tells_of_trouble_by_the_reason_of_ready() {

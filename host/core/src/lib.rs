@@ -16,8 +16,11 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+pub mod asks;
 pub mod blame;
 pub mod conditions;
+pub mod document;
+pub mod fields;
 pub mod grants;
 pub mod hash;
 pub mod ids;

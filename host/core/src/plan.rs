@@ -36,7 +36,7 @@ impl Plan {
     }
 }
 
-/// Plans the writes for one owner.
+/// Plans the writes for one owner, in the life that `uid` names.
 ///
 /// `live` must hold every live object among the desired keys and every live child of the owner.
 ///
@@ -44,6 +44,7 @@ impl Plan {
 /// When a desired object exists and belongs to somebody else: it is left alone, and so is everything else.
 pub fn plan(
     owner: &ObjectKey,
+    uid: &str,
     plugin: &PluginName,
     desired: &Desired,
     live: &Inventory,
@@ -55,7 +56,7 @@ pub fn plan(
         let verdict = match live.get(&child.key) {
             None if child.policy == Policy::Patch => Verdict::Fine,
             None => Verdict::Apply,
-            Some(live) => judge(owner, plugin, child, live, baseline)?,
+            Some(live) => judge((owner, uid), plugin, child, live, baseline)?,
         };
         match verdict {
             Verdict::Fine => {}
@@ -68,7 +69,7 @@ pub fn plan(
         }
     }
     // Pruning comes last: what replaces a child exists before the child goes.
-    waves.push(prune(owner, desired, live));
+    waves.push(prune(owner, uid, desired, live));
     waves.retain(|wave| !wave.is_empty());
     Ok(Plan { waves, leaving })
 }
@@ -80,7 +81,7 @@ enum Verdict {
 }
 
 fn judge(
-    owner: &ObjectKey,
+    owner: (&ObjectKey, &str),
     plugin: &PluginName,
     child: &DesiredChild,
     live: &Live,
@@ -106,12 +107,17 @@ fn judge(
     Ok(if is_same && untouched { Verdict::Fine } else { Verdict::Apply })
 }
 
-/// Whether a live object is the owner's. One whose owner annotation somebody removed still is, while fields of it are ours:
-/// we applied them, and not as a patch of somebody else's object.
-fn is_owners(owner: &ObjectKey, plugin: &PluginName, live: &Live) -> bool {
+/// Whether a live object is the owner's. One of an earlier life of the owner is: it goes on as the child of this one. One whose owner
+/// annotation somebody removed or changed still is, while fields of it are ours and it refers to nobody else: we applied them, and not
+/// as a patch of somebody else's object.
+fn is_owners((owner, uid): (&ObjectKey, &str), plugin: &PluginName, live: &Live) -> bool {
     match &live.owner {
         Some(known) => known == owner,
-        None => live.fields_of(&plugin.field_manager()).is_some() && live.patch_of(plugin.as_str()).is_none(),
+        None => {
+            live.fields_of(&plugin.field_manager()).is_some()
+                && live.patch_of(plugin.as_str()).is_none()
+                && (live.owner_uids.is_empty() || live.refers_to(uid))
+        }
     }
 }
 
@@ -124,9 +130,9 @@ fn taken(child: &DesiredChild, live: &Live) -> Fault {
     )
 }
 
-fn prune(owner: &ObjectKey, desired: &Desired, live: &Inventory) -> Vec<Step> {
+fn prune(owner: &ObjectKey, uid: &str, desired: &Desired, live: &Inventory) -> Vec<Step> {
     live.iter()
-        .filter(|(_, live)| live.owner.as_ref() == Some(owner) && !live.retain && !live.terminating)
+        .filter(|(_, live)| live.goes_with(owner, uid) && !live.terminating)
         .filter(|(key, _)| desired.children.iter().all(|child| child.key != **key))
         .map(|(key, live)| Step::Prune { key: key.clone(), uid: live.uid.clone() })
         .collect()

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::answer::{Answer, Policy, Resource};
 use crate::blame::Fault;
+use crate::fields;
 use crate::grants::Grants;
 use crate::hash;
 use crate::ids::{
@@ -132,23 +133,24 @@ fn check_one(
     }
     let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
     let key = ObjectKey::new(gvk.group_kind.clone(), namespace, name);
-    check_place(&key, &gvk, owner, grants, kinds)?;
+    match resource.policy {
+        Policy::Patch => check_fields(&key, &object, grants)?,
+        Policy::Delete | Policy::Retain => check_owned(&key, grants)?,
+    }
+    check_place(&key, &gvk, owner, kinds)?;
     check_metadata(&key, &object)?;
     if !object["status"].is_null() {
         return Err(Fault::plugin("InvalidAnswer", format!("{key} has a status; only its controller writes that")));
+    }
+    if !object["spec"].is_null() && !object["spec"].is_object() {
+        return Err(Fault::plugin("InvalidAnswer", format!("{key} has a spec that is no object")));
     }
     pod_security::check(&key, &object, grants.pod_security)?;
     let hash = dress(&key, &mut object, resource.policy, owner, plugin);
     Ok(DesiredChild { key, gvk, policy: resource.policy, object, hash, turn: None, held: false })
 }
 
-fn check_place(key: &ObjectKey, gvk: &Gvk, owner: &Owner, grants: &Grants, kinds: &dyn Kinds) -> Result<(), Fault> {
-    if !grants.owns.contains(&gvk.group_kind) {
-        let message = format!(
-            "{key} is of a kind that the Plugin object does not grant; add it to spec.grants.owns if it should"
-        );
-        return Err(Fault::plugin("KindNotGranted", message));
-    }
+fn check_place(key: &ObjectKey, gvk: &Gvk, owner: &Owner, kinds: &dyn Kinds) -> Result<(), Fault> {
     if gvk.group_kind == owner.key.kind {
         return Err(Fault::plugin(
             "KindNotGranted",
@@ -176,6 +178,29 @@ fn check_place(key: &ObjectKey, gvk: &Gvk, owner: &Owner, grants: &Grants, kinds
         return Err(Fault::plugin("OtherNamespace", message));
     }
     Ok(())
+}
+
+fn check_owned(key: &ObjectKey, grants: &Grants) -> Result<(), Fault> {
+    if grants.owns.contains(&key.kind) {
+        return Ok(());
+    }
+    let message =
+        format!("{key} is of a kind that the Plugin object does not grant; add it to spec.grants.owns if it should");
+    Err(Fault::plugin("KindNotGranted", message))
+}
+
+/// A patch goes to somebody else's object, so it is granted field by field.
+fn check_fields(key: &ObjectKey, object: &Value, grants: &Grants) -> Result<(), Fault> {
+    match fields::set_by(object).iter().find(|field| !grants.allows_patch(&key.kind, field)) {
+        None => Ok(()),
+        Some(field) => {
+            let message = format!(
+                "the patch of {key} sets {field}, which the Plugin object does not grant; add it to the fields of {} in spec.grants.patches if it should",
+                key.kind
+            );
+            Err(Fault::plugin("FieldNotGranted", message))
+        }
+    }
 }
 
 fn check_metadata(key: &ObjectKey, object: &Value) -> Result<(), Fault> {
@@ -261,22 +286,29 @@ fn is_subdomain(name: &str) -> bool {
         })
 }
 
-/// Checks the JSON-RPC methods of an answer's probes and actions.
+/// Checks the JSON-RPC methods of an answer's probes and actions, and where they go.
 ///
 /// # Errors
-/// The plugin's fault, naming the method.
-pub fn check_methods(answer: &Answer, grants: &Grants) -> Result<(), Fault> {
+/// The plugin's fault, naming the method or the target.
+pub fn check_calls(answer: &Answer, grants: &Grants) -> Result<(), Fault> {
     let asked = answer.probes.iter().flat_map(|probe| match &probe.question {
         Question::JsonRpc(calls) => calls.as_slice(),
         Question::HttpGet | Question::Metrics(_) => &[],
     });
     let done = answer.actions.iter().flat_map(|action| [&action.call, &action.precondition.call]);
-    match asked.chain(done).find(|call| !grants.allows_method(&call.method)) {
-        None => Ok(()),
-        Some(call) => {
-            let message =
-                format!("it calls {}, which the Plugin object does not grant in spec.grants.rpcMethods", call.method);
-            Err(Fault::plugin("MethodNotGranted", message))
-        }
+    if let Some(call) = asked.chain(done).find(|call| !grants.allows_method(&call.method)) {
+        let message =
+            format!("it calls {}, which the Plugin object does not grant in spec.grants.rpcMethods", call.method);
+        return Err(Fault::plugin("MethodNotGranted", message));
     }
+    let probes = answer.probes.iter().map(|probe| ("probe", &probe.id, &probe.target));
+    let actions = answer.actions.iter().map(|action| ("action", &action.id, &action.target));
+    let objection = probes.chain(actions).find_map(|(what, id, target)| {
+        let objection = grants.objection_to(target)?;
+        Some(format!("its {what} {id} goes to {objection}"))
+    });
+    objection.map_or(Ok(()), |message| Err(Fault::plugin("TargetNotGranted", message)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,10 +5,12 @@
 //! begins takes its turn, which is noted on it, and ends when it stands again as it stood before: settled, or ready where it was
 //! not settled. One that is not even ready is changed at once, and takes no turn: mending must not wait.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::blame::Fault;
+use crate::document;
 use crate::hash;
 use crate::ids::{TEMPLATE_ANNOTATION, TURN_ANNOTATION};
 use crate::policy::DesiredChild;
@@ -81,9 +83,8 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// Reads the annotations of a workload; nothing if it is in no group.
-    pub fn of(annotations: &Value) -> Option<Self> {
-        let text = |name: &str| annotations[name].as_str();
+    /// Reads the annotations of a workload that are ours, by name; nothing if it is in no group.
+    pub fn of<'a>(text: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
         Some(Self {
             group: text(GROUP_ANNOTATION)?.into(),
             settled: text(SETTLED_ANNOTATION).map(Into::into),
@@ -132,19 +133,36 @@ pub fn note_template(child: &mut DesiredChild) -> String {
 }
 
 /// Gives a workload its turn.
-pub fn give(child: &mut DesiredChild, turn: Turn) {
+///
+/// # Errors
+/// The plugin's fault, where the strategy of a StatefulSet is none.
+pub fn give(child: &mut DesiredChild, turn: Turn) -> Result<(), Fault> {
     child.turn = Some(turn);
     child.annotate(TURN_ANNOTATION, &turn.to_string());
     let is_partitioned = child.key.kind.kind.as_ref() == "StatefulSet"
         && child.object["spec"]["updateStrategy"]["type"].as_str().is_none_or(|kind| kind == "RollingUpdate");
-    if let Some(spec) = child.object.get_mut("spec").filter(|_| is_partitioned) {
-        spec["updateStrategy"]["rollingUpdate"]["partition"] = turn.partition.into();
+    if !is_partitioned {
+        return Ok(());
+    }
+    let path = ["spec", "updateStrategy", "rollingUpdate"];
+    match document::object_at(&mut child.object, &path) {
+        Some(rolling) => {
+            rolling.insert("partition".into(), turn.partition.into());
+            Ok(())
+        }
+        None => {
+            let message = format!("{} has something at {} that is no object", child.key, path.join("."));
+            Err(Fault::plugin("InvalidAnswer", message))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answer::Policy;
+    use crate::ids::{Gvk, ObjectKey};
+    use serde_json::Value;
 
     fn pod(ordinal: i64, is_new: bool, standing: Standing) -> Pod {
         Pod { ordinal, is_new, standing }
@@ -184,6 +202,36 @@ mod tests {
         assert_eq!(proceed(second, 3, &with(pod(2, true, Standing::Ready), old)), second, "it never goes back");
         assert_eq!(proceed(second, 3, &with(done(2), done(1))).partition, 0);
         assert_eq!(proceed(turn, 3, &[]), turn, "nobody knows");
+    }
+
+    fn child(kind: &str, spec: Value) -> DesiredChild {
+        let gvk = Gvk::new("apps", "v1", kind);
+        let key = ObjectKey::new(gvk.group_kind.clone(), "ns", "a");
+        let object = json!({"metadata": {"name": "a"}, "spec": spec});
+        DesiredChild { key, gvk, policy: Policy::Delete, object, hash: String::new(), turn: None, held: false }
+    }
+
+    #[test]
+    fn a_turn_is_given_to_any_answer_without_a_panic() {
+        let turn = Turn::begin(Standing::Ready, 3);
+        for spec in
+            [json!({}), json!(null), json!({"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": null}})]
+        {
+            let mut set = child("StatefulSet", spec);
+            give(&mut set, turn).unwrap();
+            assert_eq!(set.object["spec"]["updateStrategy"]["rollingUpdate"]["partition"], 2);
+        }
+        let bad = [json!("x"), json!(1), json!([]), json!(true)];
+        let strategies = bad.iter().map(|bad| json!({"updateStrategy": bad}));
+        let rolling = bad.iter().map(|bad| json!({"updateStrategy": {"rollingUpdate": bad}}));
+        for spec in bad.iter().cloned().chain(strategies).chain(rolling) {
+            let fault = give(&mut child("StatefulSet", spec.clone()), turn).unwrap_err();
+            assert_eq!((fault.blame, fault.reason), (crate::blame::Blame::Plugin, "InvalidAnswer"), "{spec}");
+            assert_eq!(give(&mut child("Deployment", spec), turn), Ok(()), "nothing is to be noted in it");
+        }
+        let mut on_delete = child("StatefulSet", json!({"updateStrategy": {"type": "OnDelete"}}));
+        give(&mut on_delete, turn).unwrap();
+        assert!(on_delete.object["spec"]["updateStrategy"]["rollingUpdate"].is_null());
     }
 
     #[test]

@@ -84,6 +84,7 @@ fn apply(desired: &Desired, plan: &Plan, cluster: &mut Inventory, serial: &mut u
                     uid: uid.into(),
                     owner: Some(owner()),
                     desired: Some(child.hash.as_str().into()),
+                    owner_uids: (child.policy == Policy::Delete).then(|| "life".into()).into_iter().collect(),
                     retain: child.policy == Policy::Retain,
                     fields: vec![(plugin().field_manager().into(), format!("fields of {}", child.hash).into())],
                     ..Live::default()
@@ -136,9 +137,9 @@ proptest! {
         for wants in [&first, &second, &first] {
             let desired = desired(wants);
             for disturbance in disturbances.iter().map(Some).chain([None]) {
-                let steps = plan(&owner(), &plugin(), &desired, &cluster, &baseline).unwrap();
+                let steps = plan(&owner(), "life", &plugin(), &desired, &cluster, &baseline).unwrap();
                 baseline = apply(&desired, &steps, &mut cluster, &mut serial);
-                let again = plan(&owner(), &plugin(), &desired, &cluster, &baseline).unwrap();
+                let again = plan(&owner(), "life", &plugin(), &desired, &cluster, &baseline).unwrap();
                 prop_assert!(again.is_empty(), "{again:?}");
                 for child in &desired.children {
                     prop_assert_eq!(cluster[&child.key].desired.as_deref(), Some(child.hash.as_str()));
@@ -156,12 +157,12 @@ proptest! {
     fn a_foreign_change_and_a_restart_write_nothing(wants in wants(), n in 0usize..8) {
         let (mut cluster, mut serial) = (Inventory::new(), 0);
         let desired = desired(&wants);
-        let steps = plan(&owner(), &plugin(), &desired, &cluster, &Baseline::default()).unwrap();
+        let steps = plan(&owner(), "life", &plugin(), &desired, &cluster, &Baseline::default()).unwrap();
         let mut baseline = apply(&desired, &steps, &mut cluster, &mut serial);
         let recorded = baseline.digest();
         disturb(&Disturbance::ForeignField(n), &mut cluster, &mut baseline, &recorded);
         disturb(&Disturbance::Restart, &mut cluster, &mut baseline, &recorded);
-        let again = plan(&owner(), &plugin(), &desired, &cluster, &baseline).unwrap();
+        let again = plan(&owner(), "life", &plugin(), &desired, &cluster, &baseline).unwrap();
         prop_assert!(again.is_empty(), "{:?}", again);
     }
 }
@@ -171,7 +172,7 @@ fn an_object_of_somebody_else_stops_everything() {
     let desired = desired(&[Want { kind: 0, name: 1, version: 0, policy: Policy::Delete }]);
     let key = desired.children[0].key.clone();
     let cluster = Inventory::from([(key, Arc::new(Live { uid: "f".into(), ..Live::default() }))]);
-    let fault = plan(&owner(), &plugin(), &desired, &cluster, &Baseline::default()).unwrap_err();
+    let fault = plan(&owner(), "life", &plugin(), &desired, &cluster, &Baseline::default()).unwrap_err();
     assert_eq!(fault.reason, "NameTaken");
 }
 
@@ -182,7 +183,7 @@ fn a_patch_waits_for_its_object_and_follows_it_through_its_lives() {
     let child = &desired.children[0];
     let steps = |live: Option<&Live>, baseline: &Baseline| {
         let cluster = live.map(|live| (child.key.clone(), Arc::new(live.clone())));
-        plan(&owner(), &plugin(), &desired, &cluster.into_iter().collect(), baseline).unwrap().waves.concat()
+        plan(&owner(), "life", &plugin(), &desired, &cluster.into_iter().collect(), baseline).unwrap().waves.concat()
     };
     let born = |uid: &str| Live { uid: uid.into(), ..Live::default() };
     let patched = |uid: &str| Live {

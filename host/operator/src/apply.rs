@@ -7,6 +7,7 @@ use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::Status;
 use opstack_core::answer::Policy;
 use opstack_core::blame::{Blame, Fault};
+use opstack_core::document;
 use opstack_core::ids::{Gvk, OWNER_ANNOTATION, ObjectKey, PluginName};
 use opstack_core::inventory::{Baseline, Live};
 use opstack_core::plan::{Plan, Step};
@@ -128,8 +129,7 @@ fn written<'a>(cx: &Context, child: &'a DesiredChild) -> Option<Cow<'a, Value>> 
     }
     let live = cx.hub.cache.get(&child.key)?;
     let mut object = child.object.clone();
-    object["metadata"]["uid"] = live.live.uid.as_ref().into();
-    Some(Cow::Owned(object))
+    document::set(&mut object, &["metadata"], "uid", live.live.uid.as_ref()).then_some(Cow::Owned(object))
 }
 
 /// A document as readers of both JSON and YAML take it: the API server reads server-side apply as YAML, which refuses characters

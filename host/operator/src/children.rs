@@ -43,7 +43,7 @@ pub async fn carry_out(
 ) -> Result<Carried, Fault> {
     let live = cx.hub.cache.inventory(key, desired.children.iter().map(|child| &child.key));
     image::keep(&mut desired, &live, &cx.facts.host_image);
-    let waiting = turns::take(cx, key, &mut desired, &live);
+    let waiting = turns::take(cx, key, &mut desired, &live)?;
     let carried = write(cx, serving, key, object, &desired, &live).await;
     cx.turns.written(&cx.hub, key, &desired);
     let mut carried = carried?;
@@ -76,7 +76,8 @@ async fn write(
     let mut baseline = cx.baselines.get(key).unwrap_or_else(|| {
         Baseline::recover(&only(live, desired), &manager, object["status"][status::APPLIED].as_str())
     });
-    let plan = plan::plan(key, &serving.name, desired, live, &baseline)?;
+    let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
+    let plan = plan::plan(key, uid, &serving.name, desired, live, &baseline)?;
     if !plan.is_empty() {
         info!(writes = plan.waves.iter().map(Vec::len).sum::<usize>(), "applying");
         let applied = Applied::default();

@@ -5,7 +5,9 @@
 use futures::FutureExt;
 use kube::api::PostParams;
 use kube::core::Request;
-use opstack_core::blame::Fault;
+use opstack_core::blame::{Blame, Fault};
+use opstack_core::document;
+use opstack_core::inventory::Live;
 use serde_json::Value;
 use tracing::info;
 
@@ -49,7 +51,8 @@ pub async fn add(cx: &Context, served: &ServedKind, entry: &Entry, object: &Valu
 /// What the API server says; the finalizer stays then.
 pub async fn tear_down(cx: &Context, served: &ServedKind, entry: &Entry, object: &Value) -> Result<(), Fault> {
     let inventory = cx.hub.cache.inventory(&entry.key, []);
-    let doomed = inventory.iter().filter(|(_, live)| !live.retain && !live.terminating);
+    let goes = |live: &Live| live.goes_with(&entry.key, &entry.live.uid) && !live.terminating;
+    let doomed = inventory.iter().filter(|(_, live)| goes(live));
     apply::all(doomed.map(|(key, live)| apply::prune(cx, key, &live.uid).boxed()).collect()).await?;
     let ours = name_of(served);
     let rest: Vec<_> = finalizers(object).into_iter().filter(|name| *name != ours).collect();
@@ -63,7 +66,13 @@ pub async fn tear_down(cx: &Context, served: &ServedKind, entry: &Entry, object:
 async fn write(cx: &Context, served: &ServedKind, entry: &Entry, object: &Value, all: &[&str]) -> Result<(), Fault> {
     let api = api_of(cx, &served.gvk, &entry.key.namespace)?;
     let mut object = object.clone();
-    object["metadata"]["finalizers"] = all.into();
+    if !document::set(&mut object, &["metadata"], "finalizers", all) {
+        return Err(Fault::new(
+            Blame::Cluster,
+            "NotAnObject",
+            format!("the API server gave no object for {}", entry.key),
+        ));
+    }
     let params = PostParams { field_manager: Some(served.plugin.field_manager()), ..PostParams::default() };
     let request = Request::new(api.resource_url()).replace(&entry.key.name, &params, object.to_string().into());
     let failed = |error: &kube::Error| fault_of(error, &format!("failed to write the finalizers of {}", entry.key));

@@ -1,6 +1,7 @@
 //! What a plugin may ask while it renders: answered from memory, checked against its grants, and recorded.
 
 use opstack_core::answer::Failure;
+use opstack_core::grants::Grants;
 use opstack_core::ids::{GroupKind, Gvk, ObjectKey};
 use opstack_engine::{Denied, Host, LogLevel};
 use std::collections::HashSet;
@@ -34,7 +35,13 @@ impl Lookups {
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner).insert(lookup);
     }
 
-    fn allow(&self, kind: &Gvk) -> Result<(), Denied> {
+    /// Whether a kind may be looked up, in a namespace if one is named.
+    fn allow(&self, kind: &Gvk, namespace: Option<&str>) -> Result<(), Denied> {
+        if let Some(namespace) = namespace.filter(|namespace| !self.serving.grants.allows_namespace(namespace)) {
+            return Err(Denied(format!(
+                "it asked for a {kind} in the namespace {namespace}, which spec.grants.namespaces of its Plugin object does not hold"
+            )));
+        }
         let declared = self
             .serving
             .manifest()
@@ -45,6 +52,15 @@ impl Lookups {
         Err(Denied(format!(
             "it asked for a {kind}, which its manifest's reads or its Plugin object's spec.grants.reads do not hold"
         )))
+    }
+}
+
+/// Where a list looks: in the namespace that is named, else in all that are granted. What is in no namespace is in each of them.
+fn places<'a>(grants: &'a Grants, named: Option<&'a str>) -> Vec<Option<&'a str>> {
+    match named {
+        Some(_) => vec![named],
+        None if grants.namespaces.is_empty() => vec![None],
+        None => [""].into_iter().chain(grants.namespaces.iter().map(String::as_str)).map(Some).collect(),
     }
 }
 
@@ -60,7 +76,7 @@ impl Recorded {
 
 impl Host for Lookups {
     fn get(&mut self, kind: &Gvk, namespace: Option<&str>, name: &str) -> Result<Option<Arc<str>>, Denied> {
-        self.allow(kind)?;
+        self.allow(kind, namespace)?;
         let key = ObjectKey::new(kind.group_kind.clone(), namespace.unwrap_or_default(), name);
         let found = self.cache.get(&key).and_then(|entry| entry.text());
         self.record(Lookup::Object(key));
@@ -68,15 +84,19 @@ impl Host for Lookups {
     }
 
     fn list(&mut self, kind: &Gvk, namespace: Option<&str>, selector: &str) -> Result<Vec<Arc<str>>, Denied> {
-        self.allow(kind)?;
-        self.record(Lookup::List(Listing {
-            kind: kind.group_kind.clone(),
-            namespace: namespace.map(ToString::to_string),
-            selector: selector.into(),
-        }));
-        let selector = Selector::parse(selector);
-        let matching = |entry: Arc<Entry>| entry.is_selected(&selector).then(|| entry.text()).flatten();
-        Ok(self.cache.list(&kind.group_kind, namespace).into_iter().filter_map(matching).collect())
+        self.allow(kind, namespace)?;
+        let parsed = Selector::parse(selector);
+        let matching = |entry: Arc<Entry>| entry.is_selected(&parsed).then(|| entry.text()).flatten();
+        let mut found = Vec::new();
+        for namespace in places(&self.serving.grants, namespace) {
+            found.extend(self.cache.list(&kind.group_kind, namespace).into_iter().filter_map(matching));
+            self.record(Lookup::List(Listing {
+                kind: kind.group_kind.clone(),
+                namespace: namespace.map(ToString::to_string),
+                selector: selector.into(),
+            }));
+        }
+        Ok(found)
     }
 
     fn render_client(&mut self, client: &str, request: &str) -> Result<String, Failure> {
@@ -107,5 +127,18 @@ impl Host for Lookups {
             LogLevel::Warn => tracing::warn!(plugin, %kind, %ns, %name, "{message}"),
             LogLevel::Error => tracing::error!(plugin, %kind, %ns, %name, "{message}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_all_is_all_that_is_granted() {
+        let grants = Grants { namespaces: ["a".into(), "b".into()].into(), ..Grants::default() };
+        assert_eq!(places(&grants, None), [Some(""), Some("a"), Some("b")]);
+        assert_eq!(places(&grants, Some("a")), [Some("a")]);
+        assert_eq!(places(&Grants::default(), None), [None]);
     }
 }

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use kube::api::{Api, ApiResource, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
-use opstack_core::hash;
+use opstack_core::{document, hash};
 use rand::TryRngCore;
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ use crate::plugins::object;
 pub async fn install_kind(client: &Client) -> anyhow::Result<()> {
     let mut own: Value = serde_norway::from_str(object::CRD)?;
     let hash = hash::of_json(&own);
-    own["metadata"]["annotations"] = json!({"opstack.optimism.io/desired": hash});
+    document::set(&mut own, &["metadata", "annotations"], "opstack.optimism.io/desired", hash.as_str());
     let name = own["metadata"]["name"].as_str().unwrap_or_default().to_string();
     let gvk = GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
     let api =

@@ -6,7 +6,7 @@
 
 use opstack_core::answer::{Answer, Children, Failure, Finalized, Phases};
 use opstack_core::blame::{Blame, Fault};
-use opstack_core::conditions::Standing;
+use opstack_core::conditions::{NAMESPACE_NOT_GRANTED, Standing, UNAVAILABLE, Withdrawn};
 use opstack_core::ids::{Gvk, ObjectKey, PluginName};
 use opstack_core::policy::{self, Owner};
 use opstack_core::requeue::{self, Requeue};
@@ -73,9 +73,16 @@ pub async fn reconcile(cx: &Context, served: &ServedKind, key: &ObjectKey, in_li
     } else {
         match advance(cx, served, serving.as_ref(), &entry, &object).await {
             Ok(outcome) => outcome,
+            // That is nothing to tell: the one that serves now speaks next.
+            Err(fault) if fault.reason == render::PLUGIN_CHANGED => return Requeue::Behind,
             Err(fault) => Outcome::of(faulty(fault)),
         }
     };
+    match outcome.standing.withdraws() {
+        Withdrawn::Nothing => {}
+        Withdrawn::Acts => cx.chain.act(key, &[]),
+        Withdrawn::All => cx.chain.forget(key),
+    }
     if requeue::yields(outcome.wrote, in_line) {
         return Requeue::Behind;
     }
@@ -101,15 +108,15 @@ async fn advance(
     let Some(serving) = serving else {
         let message =
             format!("plugin {} is not loaded; its Plugin object says why. What exists is left as it is", served.plugin);
-        return Ok(Outcome::of(Standing::Faulty { fault: Fault::plugin("Unavailable", message), retried: false }));
+        return Ok(Outcome::of(Standing::Faulty { fault: Fault::plugin(UNAVAILABLE, message), retried: false }));
     };
     if object["spec"]["paused"] == true {
         return Ok(Outcome::of(Standing::Paused));
     }
-    if !serving.grants.serves(&key.namespace) {
+    if !serving.grants.allows_namespace(&key.namespace) {
         let message = format!("plugin {} is not granted the namespace {}", serving.name, key.namespace);
         return Ok(Outcome::of(Standing::Faulty {
-            fault: Fault::new(Blame::Cluster, "NamespaceNotGranted", message),
+            fault: Fault::new(Blame::Cluster, NAMESPACE_NOT_GRANTED, message),
             retried: false,
         }));
     }
@@ -118,7 +125,6 @@ async fn advance(
         Ok(answer) => answer,
         Err(failure) => return Ok(Outcome::of(standing_of(failure))),
     };
-    policy::check_methods(&answer, &serving.grants)?;
     let mut wrote = false;
     if secrets::ensure(cx, key, &serving.name, &answer.secrets).await? {
         // The answer may depend on facts of what was just made; rendering again now spares the pods a restart.
@@ -143,6 +149,8 @@ async fn advance(
             (carried.standing, Some(carried.digest))
         }
     };
+    // Applying may have taken long.
+    render::still_serves(cx, serving)?;
     cx.chain.declare(key, &answer.probes);
     cx.chain.act(key, &answer.actions);
     Ok(Outcome { standing: with_opinion(standing, &answer), answer: Some(answer), applied, wrote, again })
@@ -181,7 +189,7 @@ async fn tear_down(
     if !finalizer::is_set(served, object) {
         return None;
     }
-    if let Some(serving) = serving {
+    if let Some(serving) = serving.filter(|serving| serving.grants.allows_namespace(&entry.key.namespace)) {
         match render::finalize(cx, serving, entry).await {
             Ok(Ok(Finalized::Blocked(why))) => return Some(Standing::DeletionBlocked(why)),
             Ok(Ok(Finalized::Proceed)) => {}

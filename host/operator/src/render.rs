@@ -1,8 +1,12 @@
 //! The call into the sandbox: what the plugin is told, and what it looked up meanwhile.
+//!
+//! An answer leaves here only if the plugin is still in service as it was when it was called, and asks for no call that it is not
+//! granted.
 
 use opstack_core::answer::{Answer, Child, Failure, Finalized, Request};
 use opstack_core::blame::{Blame, Fault};
 use opstack_core::ids::ObjectKey;
+use opstack_core::policy;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 use tracing::Span;
@@ -12,12 +16,33 @@ use crate::context::Context;
 use crate::lookups::Lookups;
 use crate::plugins::Serving;
 
+/// Reason of a fault: the plugin is not in service any more, or not as it was.
+pub const PLUGIN_CHANGED: &str = "PluginChanged";
+
 /// `workload.reconcile`.
 ///
 /// # Errors
-/// The plugin's fault.
+/// The plugin's fault, or the host's where the plugin went out of service meanwhile.
 pub async fn reconcile(cx: &Context, serving: &Arc<Serving>, entry: &Entry) -> Result<Result<Answer, Failure>, Fault> {
-    call(cx, serving, entry, |serving, lookups, request| serving.plugin.reconcile(lookups, request)).await
+    let answer =
+        call(cx, serving, entry, |serving, lookups, request| serving.plugin.reconcile(lookups, request)).await?;
+    if let Ok(answer) = &answer {
+        policy::check_calls(answer, &serving.grants)?;
+    }
+    still_serves(cx, serving)?;
+    Ok(answer)
+}
+
+/// Whether a plugin is in service as it was: with this component and these grants.
+///
+/// # Errors
+/// When it is not; its objects were woken then, and are looked at again.
+pub fn still_serves(cx: &Context, serving: &Arc<Serving>) -> Result<(), Fault> {
+    if cx.registry.get(&serving.name).is_some_and(|now| Arc::ptr_eq(&now, serving)) {
+        return Ok(());
+    }
+    let message = format!("plugin {} was taken out of service or changed while it was at work", serving.title());
+    Err(Fault::new(Blame::Host, PLUGIN_CHANGED, message))
 }
 
 /// `workload.finalize`.

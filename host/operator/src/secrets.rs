@@ -1,4 +1,7 @@
 //! Secrets that the host generates: once, and never again.
+//!
+//! One that exists gets a key that it lacks only if it is the owner's; another's is never written. One that a person made with
+//! all the keys serves as it is.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,6 +9,7 @@ use kube::api::{Api, Patch, PatchParams, PostParams};
 use opstack_core::answer::{GeneratedSecret, Recipe};
 use opstack_core::blame::{Blame, Fault};
 use opstack_core::ids::{GroupKind, Gvk, OWNER_ANNOTATION, ObjectKey, POLICY_ANNOTATION, PluginName};
+use opstack_core::inventory::Live;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use serde_json::{Map, Value, json};
@@ -18,7 +22,7 @@ use crate::context::Context;
 /// Makes what is missing of the given Secrets. True if anything was made. A later change of one wakes the owner.
 ///
 /// # Errors
-/// When a Secret is asked for outside the owner's namespace, or the API server refuses.
+/// When a Secret is asked for outside the owner's namespace, one of that name is somebody else's, or the API server refuses.
 pub async fn ensure(
     cx: &Context,
     owner: &ObjectKey,
@@ -61,8 +65,11 @@ async fn ensure_one(
     let known = cx.hub.cache.get(&key);
     let facts = known.as_ref().map(|entry| entry.parsed()["facts"].clone()).unwrap_or(Value::Null);
     let missing: Vec<_> = secret.entries.iter().filter(|(entry, _)| facts[entry.as_str()].is_null()).collect();
-    if known.is_some() && missing.is_empty() {
-        return Ok(false);
+    if let Some(known) = &known {
+        check_taken(&key, &known.live, owner, &missing)?;
+        if missing.is_empty() {
+            return Ok(false);
+        }
     }
     let mut data = Map::new();
     for (entry, recipe) in missing {
@@ -91,6 +98,26 @@ async fn ensure_one(
         }
         Err(error) => Err(fault_of(&unquoted(error, &data), &format!("failed to make {key}"))),
     }
+}
+
+/// Whether a Secret that exists may serve an owner, which needs these keys besides those that are there.
+fn check_taken(key: &ObjectKey, live: &Live, owner: &ObjectKey, missing: &[&(String, Recipe)]) -> Result<(), Fault> {
+    let whose = match &live.owner {
+        Some(known) if known == owner => return Ok(()),
+        Some(other) => format!("is owned by {other}, and a key is nobody's but its owner's"),
+        None if missing.is_empty() => return Ok(()),
+        None => {
+            let names: Vec<_> = missing.iter().map(|(name, _)| name.as_str()).collect();
+            format!("was not made by this operator, and lacks {}", names.join(", "))
+        }
+    };
+    Err(Fault::new(
+        Blame::Spec,
+        "NameTaken",
+        format!(
+            "{key} exists and {whose}; it is left alone. Move it away, give it the keys that it lacks, or rename {owner}"
+        ),
+    ))
 }
 
 /// What the API server said, unless it says a value: an admission policy may quote what it refuses.
@@ -142,5 +169,27 @@ fn generate(recipe: Recipe) -> Result<String, Fault> {
         if recipe == Recipe::Hex32 || k256::SecretKey::from_slice(&bytes).is_ok() {
             return Ok(hex::encode(bytes));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_of_somebody_else_gets_no_key_and_gives_none() {
+        let [owner, other, key]: [ObjectKey; 3] =
+            ["OpNode.optimism.io/ns/a", "OpNode.optimism.io/ns/b", "Secret/ns/a-jwt"].map(|key| key.parse().unwrap());
+        let missing = ("jwt".to_string(), Recipe::Hex32);
+        let live = |owner: Option<&ObjectKey>| Live { owner: owner.cloned(), ..Live::default() };
+        let judge = |live: &Live, missing: &[&(String, Recipe)]| check_taken(&key, live, &owner, missing);
+        for missing in [&[][..], &[&missing]] {
+            assert_eq!(judge(&live(Some(&owner)), missing), Ok(()));
+            let fault = judge(&live(Some(&other)), missing).unwrap_err();
+            assert_eq!((fault.blame, fault.reason), (Blame::Spec, "NameTaken"), "two objects never share a key");
+        }
+        assert_eq!(judge(&live(None), &[]), Ok(()), "a person made it, whole");
+        let fault = judge(&live(None), &[&missing]).unwrap_err();
+        assert!(fault.reason == "NameTaken" && fault.message.contains("lacks jwt"), "{fault}");
     }
 }

@@ -3,6 +3,7 @@
 //! A turn is noted on the workload that has it, where every replica of the operator finds it. What was just taken and is not
 //! written yet is remembered here: between the two, nobody else may take it.
 
+use opstack_core::blame::Fault;
 use opstack_core::ids::{GroupKind, ObjectKey, WORKLOAD_LABEL, workload_label};
 use opstack_core::inventory::{Inventory, Live};
 use opstack_core::policy::{Desired, DesiredChild};
@@ -81,11 +82,14 @@ impl Turns {
     }
 }
 
-/// Another workload of the group that rolls in its turn, or is being made anew.
+/// Another workload of the group that rolls in its turn, or is being made anew. One that is no child of an object that is there
+/// holds nobody up, whatever it says of itself.
 fn rolling(cache: &Cache, group: &str, but: &ObjectKey) -> Option<ObjectKey> {
     let kinds = ["StatefulSet", "Deployment"].map(|kind| GroupKind::new("apps", kind));
     let members = kinds.iter().flat_map(|kind| cache.list(kind, None)).filter(|entry| {
-        entry.key != *but && entry.live.rollout.as_ref().is_some_and(|rollout| rollout.group.as_ref() == group)
+        entry.key != *but
+            && entry.live.rollout.as_ref().is_some_and(|rollout| rollout.group.as_ref() == group)
+            && is_child(cache, &entry.live)
     });
     let rolls = |entry: &Arc<Entry>| {
         entry.live.terminating
@@ -94,15 +98,23 @@ fn rolling(cache: &Cache, group: &str, but: &ObjectKey) -> Option<ObjectKey> {
     members.filter(rolls).map(|entry| entry.key.clone()).next()
 }
 
+fn is_child(cache: &Cache, live: &Live) -> bool {
+    let owner = live.owner.as_ref().and_then(|owner| cache.get(owner));
+    owner.is_some_and(|owner| live.is_child_of(&owner.key, &owner.live.uid))
+}
+
 /// Gives the workloads of groups whose pods are to be replaced their turn, or holds them back.
-pub fn take(cx: &Context, owner: &ObjectKey, desired: &mut Desired, live: &Inventory) -> Vec<Waits> {
+///
+/// # Errors
+/// The plugin's fault, where a workload has no place for its turn.
+pub fn take(cx: &Context, owner: &ObjectKey, desired: &mut Desired, live: &Inventory) -> Result<Vec<Waits>, Fault> {
     let mut waiting = Vec::new();
     for child in &mut desired.children {
         let Some(group) = child.rollout_group().map(ToString::to_string) else { continue };
         let template = rollout::note_template(child);
         let before = live.get(&child.key);
         match turn(cx, owner, &group, child, before.map(|live| (live.as_ref(), template.as_str()))) {
-            Ok(turn) => turn.into_iter().for_each(|turn| rollout::give(child, turn)),
+            Ok(turn) => turn.into_iter().try_for_each(|turn| rollout::give(child, turn))?,
             Err(behind) => {
                 child.held = true;
                 // The end of its turn is written on it.
@@ -115,7 +127,7 @@ pub fn take(cx: &Context, owner: &ObjectKey, desired: &mut Desired, live: &Inven
             cx.hub.deps.add(owner, pods.iter().map(|pod| Lookup::Version(pod.key.clone())));
         }
     }
-    waiting
+    Ok(waiting)
 }
 
 /// The turn of a workload, if it has or takes one. `before` is the live one, with the hash of what its pods shall be made of.
@@ -209,6 +221,7 @@ mod tests {
     use super::*;
     use crate::cache::Keep;
     use crate::cache::facts::Facts;
+    use opstack_core::ids::{OWNER_ANNOTATION, TURN_ANNOTATION};
     use serde_json::json;
 
     const GROUP: &str = "chains/devnet";
@@ -226,6 +239,12 @@ mod tests {
         cache.put(cache.entry(kind, object, keep, &Facts::keyed([0; 32])));
     }
 
+    fn written_by(manager: &str, annotations: &Value) -> Value {
+        let fields: serde_json::Map<_, _> =
+            annotations.as_object().unwrap().keys().map(|name| (format!("f:{name}"), json!({}))).collect();
+        json!([{"manager": manager, "operation": "Apply", "fieldsV1": {"f:metadata": {"f:annotations": fields}}}])
+    }
+
     /// A node of one ready pod, which is synced or not.
     fn node(cache: &Cache, name: &str, version: u64, turn: Option<&str>, is_synced: bool) {
         let metadata = |name: &str, more: Value| {
@@ -235,10 +254,15 @@ mod tests {
             metadata
         };
         put(cache, &owner(name).kind, json!({"metadata": metadata(name, json!({}))}));
-        let annotations = json!({rollout::GROUP_ANNOTATION: GROUP, rollout::SETTLED_ANNOTATION: "synced=true", opstack_core::ids::TURN_ANNOTATION: turn});
+        let annotations = json!({OWNER_ANNOTATION: owner(name).to_string(), rollout::GROUP_ANNOTATION: GROUP, rollout::SETTLED_ANNOTATION: "synced=true", TURN_ANNOTATION: turn});
         let status = json!({"observedGeneration": 1, "replicas": 1, "readyReplicas": 1, "updatedReplicas": 1});
-        let metadata_of_set = metadata(name, json!({"annotations": annotations, "generation": 1}));
-        put(cache, &key(name).kind, json!({"metadata": metadata_of_set, "spec": {"replicas": 1}, "status": status}));
+        let made = json!({"annotations": annotations, "generation": 1, "ownerReferences": [{"uid": name}],
+            "managedFields": written_by("opstack/op-node", &annotations)});
+        put(
+            cache,
+            &key(name).kind,
+            json!({"metadata": metadata(name, made), "spec": {"replicas": 1}, "status": status}),
+        );
         let labels = json!({WORKLOAD_LABEL: format!("statefulset.{name}"), "synced": is_synced.to_string()});
         let status = json!({"conditions": [{"type": "Ready", "status": "True"}]});
         let pod = metadata(&format!("{name}-0"), json!({"labels": labels}));
@@ -278,6 +302,32 @@ mod tests {
         assert_eq!(turns.taken_by(GROUP, &key("a")), Some(Standing::Settled));
         cache.remove(&cache.get(&owner("a")).unwrap());
         assert_eq!(take(&turns, &cache, "b"), Ok(()));
+    }
+
+    #[test]
+    fn a_stranger_with_the_annotations_of_a_turn_holds_nobody_up() {
+        let annotations = |owner_of: &str| json!({OWNER_ANNOTATION: owner(owner_of).to_string(), rollout::GROUP_ANNOTATION: GROUP, TURN_ANNOTATION: "settled/0"});
+        let stranger = |namespace: &str, name: &str, uid: &str, manager: &str| {
+            let annotations = annotations(name);
+            json!({"metadata": {"name": "copy", "namespace": namespace, "uid": "copy", "resourceVersion": "9", "generation": 1,
+                "annotations": annotations, "ownerReferences": [{"uid": uid}],
+                "managedFields": written_by(manager, &annotations)}, "spec": {"replicas": 1}})
+        };
+        let held = |object: Value| {
+            let cache = Cache::default();
+            ["a", "b"].iter().for_each(|name| node(&cache, name, 1, None, true));
+            put(&cache, &key("copy").kind, object);
+            take(&Turns::default(), &cache, "b").is_err()
+        };
+        assert!(held(stranger("ns", "a", "a", "opstack/op-node")), "a child of `a` that rolls");
+        for (what, object) in [
+            ("made by other hands", stranger("ns", "a", "a", "kubectl")),
+            ("of another namespace", stranger("other", "a", "a", "opstack/op-node")),
+            ("of an earlier life", stranger("ns", "a", "earlier", "opstack/op-node")),
+            ("of an owner that is gone", stranger("ns", "gone", "gone", "opstack/op-node")),
+        ] {
+            assert!(!held(object), "{what}");
+        }
     }
 
     #[test]

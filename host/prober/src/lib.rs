@@ -5,7 +5,7 @@
 //! and this process still leads. Where a target is, and who leads, is told through [`Resolve`] and [`Fence`]: there is
 //! no client of Kubernetes here, and no kind of any plugin.
 //!
-//! Which methods a plugin may call is not decided here; `opstack_core::policy::check_methods` does that, before.
+//! Which methods a plugin may call is not decided here; `opstack_core::policy::check_calls` does that, before.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(
     test,

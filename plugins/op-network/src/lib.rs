@@ -12,7 +12,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use opstack_sdk::answer::{Answer, Failure, Finalized};
 use opstack_sdk::cluster::{Context, kind_of};
 use opstack_sdk::kubernetes::{App, Component};
-use opstack_sdk::manifest::{Column, Manifest};
+use opstack_sdk::manifest::{Column, Manifest, Targets};
 use opstack_sdk::opstack::network::{NetworkSpec, NetworkStatus};
 use opstack_sdk::opstack::node::Node;
 use opstack_sdk::opstack::{self, BATCHER, CHALLENGER, NETWORK, NODE, PROPOSER};
@@ -75,6 +75,7 @@ impl Workload for OptimismNetwork {
                 .chain(users)
                 .collect(),
             owns: vec![kind_of::<ConfigMap>(), kind_of::<Service>(), kind_of::<PodDisruptionBudget>()],
+            targets: Targets::of_users(),
             rpc_methods: ["eth_chainId", "eth_blockNumber", "eth_getCode", "eth_call", "optimism_rollupConfig"]
                 .into_iter()
                 .chain(sequencing::METHODS)

@@ -45,6 +45,11 @@ struct Live {
     metadata: Metadata,
 }
 
+/// The fields that [`patch`] sets.
+pub fn patched() -> Vec<String> {
+    [SYNCED, ACTIVE].map(|label| format!("metadata.labels['{label}']")).into()
+}
+
 /// Patches the labels of the pods that there are.
 pub fn patch<S>(node: &Node<'_>, found: &[Findings], answer: &mut Answer<S>) {
     for live in live_pods(node) {

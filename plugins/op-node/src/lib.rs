@@ -31,7 +31,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use opstack_sdk::answer::{Answer, Condition, Event, Failure};
 use opstack_sdk::cluster::kind_of;
-use opstack_sdk::manifest::Column;
+use opstack_sdk::manifest::{Column, Patches};
 use opstack_sdk::opstack::credentials;
 use opstack_sdk::opstack::network::Network;
 use opstack_sdk::opstack::status::{ERROR, PENDING, PRIVATE_KEY_LOADED, READY};
@@ -109,9 +109,8 @@ impl Workload for OpNode {
                 kind_of::<NetworkPolicy>(),
                 kind_of::<PodDisruptionBudget>(),
                 kind_of::<StatefulSet>(),
-                // Their labels are patched.
-                kind_of::<Pod>(),
             ],
+            patches: vec![Patches { kind: kind_of::<Pod>(), fields: labels::patched() }],
             rpc_methods: probes::METHODS.to_vec(),
             phases: Some((PENDING, ERROR)),
             ..Manifest::new("op-node", env!("CARGO_PKG_VERSION"), NODE)

@@ -20,7 +20,7 @@ use super::{NETWORK, NODE};
 use crate::answer::{Condition, Failure};
 use crate::cluster::{Context, kind_of};
 use crate::kubernetes::{App, Component as Labels, check_name};
-use crate::manifest::{Column, Kind, Manifest};
+use crate::manifest::{Column, Kind, Manifest, Targets};
 use crate::object::Metadata;
 
 mod account;
@@ -82,6 +82,7 @@ pub fn manifest(program: &Program, version: &'static str, kind: Kind) -> Manifes
             kind_of::<NetworkPolicy>(),
             kind_of::<Deployment>(),
         ],
+        targets: Targets::of_users(),
         rpc_methods: ["eth_chainId"].into_iter().chain(account::METHODS).collect(),
         phases: Some((PENDING, ERROR)),
         ..Manifest::new(program.name, version, kind)

@@ -169,7 +169,7 @@ fn explained(failure: Failure) -> Result<String, String> {
 
 fn checked(serving: &Serving, key: &ObjectKey, object: &Value, answer: Answer) -> Result<Outcome, String> {
     let fault = |fault: opstack_core::blame::Fault| format!("{}: {}", fault.reason, fault.message);
-    policy::check_methods(&answer, &serving.grants).map_err(fault)?;
+    policy::check_calls(&answer, &serving.grants).map_err(fault)?;
     if !(answer.status.is_object() || answer.status.is_null()) {
         return Err(format!("Status: it is no object: {}", answer.status));
     }

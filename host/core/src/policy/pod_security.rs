@@ -1,6 +1,9 @@
-//! The Kubernetes pod security standard `restricted`, checked before the API server would.
+//! The Kubernetes Pod Security Standards, checked before the API server would.
 //!
-//! A namespace need not enforce the standard; a plugin must not be the way around that.
+//! A namespace need not enforce a standard, and no API server judges the pods of a kind that it does not know; a plugin must not
+//! be the way around either. So nothing here goes by an object's kind: the whole object is walked, and whatever is shaped like a
+//! part of a pod is judged wherever it stands, in a patch as in a complete object. What is shaped wrongly is refused, for a
+//! controller that reads it may be more lenient than this.
 
 use serde_json::Value;
 
@@ -8,103 +11,75 @@ use crate::blame::Fault;
 use crate::grants::PodSecurity;
 use crate::ids::ObjectKey;
 
-/// Checks the pods that an object leads to.
+mod context;
+mod rules;
+
+/// What the standards distinguish, apart from `privileged`, which asks nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    Baseline,
+    Restricted,
+}
+
+/// A broken rule and where it is broken.
+struct Problem {
+    /// From the innermost part outwards.
+    path: Vec<String>,
+    what: String,
+}
+
+impl Problem {
+    fn below(mut self, part: String) -> Self {
+        self.path.push(part);
+        self
+    }
+
+    /// `spec.template.spec.containers[0] (geth) is privileged`.
+    fn told(self) -> String {
+        let path: String = self.path.into_iter().rev().collect();
+        format!("{}{}", path.trim_start_matches('.'), self.what)
+    }
+}
+
+/// Checks all that an object leads to.
 pub(super) fn check(key: &ObjectKey, object: &Value, granted: PodSecurity) -> Result<(), Fault> {
-    if granted == PodSecurity::Privileged {
-        return Ok(());
-    }
-    let spec = match key.kind.kind.as_ref() {
-        "Pod" => &object["spec"],
-        "CronJob" => &object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
-        _ => &object["spec"]["template"]["spec"],
+    let (level, name) = match granted {
+        PodSecurity::Privileged => return Ok(()),
+        PodSecurity::Baseline => (Level::Baseline, "baseline"),
+        PodSecurity::Restricted => (Level::Restricted, "restricted"),
     };
-    // Anything shaped like a pod template is held to the rules, so that a custom workload kind is no way around.
-    if !spec["containers"].is_array() {
-        return Ok(());
-    }
-    let problem = pod_problem(spec).or_else(|| {
-        let kinds = ["containers", "initContainers", "ephemeralContainers"];
-        kinds.iter().flat_map(|kind| list(&spec[*kind])).find_map(|container| container_problem(container, spec))
-    });
-    match problem {
+    match walk(object, level) {
         None => Ok(()),
-        Some(problem) => {
-            Err(Fault::plugin("PodSecurity", format!("{key} breaks the restricted pod security standard: {problem}")))
+        Some(problem) => Err(Fault::plugin(
+            "PodSecurity",
+            format!("{key} breaks the {name} pod security standard: {}", problem.told()),
+        )),
+    }
+}
+
+/// Maps whose keys are anybody's words. They are left out where all their values are texts.
+const TEXTS: [&str; 7] = ["annotations", "data", "stringData", "binaryData", "labels", "matchLabels", "nodeSelector"];
+
+fn walk(node: &Value, level: Level) -> Option<Problem> {
+    match node {
+        Value::Array(items) => {
+            let mut items = items.iter().enumerate();
+            items.find_map(|(index, item)| Some(walk(item, level)?.below(format!("[{index}]"))))
         }
-    }
-}
-
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
-
-const VOLUMES: [&str; 9] = [
-    "configMap",
-    "csi",
-    "downwardAPI",
-    "emptyDir",
-    "ephemeral",
-    "persistentVolumeClaim",
-    "projected",
-    "secret",
-    "image",
-];
-
-fn pod_problem(spec: &Value) -> Option<String> {
-    for field in ["hostNetwork", "hostPID", "hostIPC"] {
-        if spec[field] == true {
-            return Some(format!("spec.{field} is true"));
+        Value::Object(fields) => {
+            if let Some(what) = rules::problem(fields, level) {
+                return Some(Problem { path: vec![], what });
+            }
+            let mut inner = fields.iter().filter(|(name, value)| !(TEXTS.contains(&name.as_str()) && is_texts(value)));
+            inner.find_map(|(name, value)| Some(walk(value, level)?.below(format!(".{name}"))))
         }
+        _ => None,
     }
-    for volume in list(&spec["volumes"]) {
-        let name = volume["name"].as_str().unwrap_or("?");
-        let source = volume.as_object().into_iter().flat_map(serde_json::Map::keys).find(|field| *field != "name");
-        if let Some(source) = source.filter(|source| !VOLUMES.contains(&source.as_str())) {
-            return Some(format!("volume {name} is a {source}; allowed are {}", VOLUMES.join(", ")));
-        }
-    }
-    let context = &spec["securityContext"];
-    if list(&context["sysctls"]).next().is_some() {
-        return Some("spec.securityContext.sysctls is set".into());
-    }
-    if context["windowsOptions"]["hostProcess"] == true {
-        return Some("spec.securityContext.windowsOptions.hostProcess is true".into());
-    }
-    (context["runAsUser"] == 0).then(|| "spec.securityContext.runAsUser is 0".into())
 }
 
-fn container_problem(container: &Value, pod: &Value) -> Option<String> {
-    let name = container["name"].as_str().unwrap_or("?");
-    let context = &container["securityContext"];
-    let effective = |field: &str| {
-        if context[field].is_null() { &pod["securityContext"][field] } else { &context[field] }
-    };
-    let seccomp = effective("seccompProfile")["type"].as_str().unwrap_or("unset");
-    let drops_all = list(&context["capabilities"]["drop"]).any(|capability| capability == "ALL");
-    let added = list(&context["capabilities"]["add"]).find(|capability| *capability != "NET_BIND_SERVICE");
-    let problem = if context["privileged"] == true {
-        "is privileged".into()
-    } else if context["allowPrivilegeEscalation"] != false {
-        "does not set allowPrivilegeEscalation: false".into()
-    } else if !drops_all {
-        "does not drop all capabilities".into()
-    } else if let Some(capability) = added {
-        format!("adds the capability {capability}")
-    } else if effective("runAsNonRoot") != true {
-        "does not set runAsNonRoot: true".into()
-    } else if *effective("runAsUser") == 0 {
-        "runs as user 0".into()
-    } else if !["RuntimeDefault", "Localhost"].contains(&seccomp) {
-        format!("has the seccomp profile {seccomp}; allowed are RuntimeDefault and Localhost")
-    } else if context["procMount"].as_str().is_some_and(|mount| mount != "Default") {
-        "sets procMount".into()
-    } else if context["windowsOptions"]["hostProcess"] == true {
-        "is a Windows host process".into()
-    } else if let Some(port) = list(&container["ports"]).find_map(|port| port["hostPort"].as_u64().filter(|p| *p != 0))
-    {
-        format!("uses the host port {port}")
-    } else {
-        return None;
-    };
-    Some(format!("container {name} {problem}"))
+fn is_texts(value: &Value) -> bool {
+    value.as_object().is_some_and(|fields| fields.values().all(Value::is_string))
 }
+
+#[cfg(test)]
+mod tests;

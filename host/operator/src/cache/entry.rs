@@ -1,9 +1,9 @@
 //! One object in the cache.
 
 use opstack_core::hash;
-use opstack_core::ids::{GroupKind, ObjectKey};
+use opstack_core::ids::{GroupKind, OWNER_ANNOTATION, ObjectKey};
 use opstack_core::inventory::Live;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::sync::Arc;
 
 use super::body::{Body, Example};
@@ -50,19 +50,21 @@ impl Entry {
     /// Reads an object as the API server sent it; `example` is that of its kind.
     pub fn of(kind: &GroupKind, mut object: Value, keep: Keep, facts: &Facts, example: &Arc<Example>) -> Self {
         let live = Live::of(&object, keep.status);
-        let metadata = &mut object["metadata"];
+        let metadata = &object["metadata"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
         let key = ObjectKey::new(kind.clone(), &text(&metadata["namespace"]), &text(&metadata["name"]));
         let resource_version = text(&metadata["resourceVersion"]).parse().unwrap_or(0);
-        if let Some(metadata) = metadata.as_object_mut() {
-            metadata.remove("managedFields");
+        if live.owner.is_none() {
+            // Plugins, which don't see who wrote it, may believe it.
+            leave_out(&mut object, "/metadata/annotations", OWNER_ANNOTATION);
         }
+        leave_out(&mut object, "/metadata", "managedFields");
         match (kind.group.as_ref(), kind.kind.as_ref()) {
             ("", "Secret") => facts.redact(&mut object),
             // Plugins read text; binary data are mostly plugins themselves.
-            ("", "ConfigMap") => leave_out(&mut object, "binaryData"),
+            ("", "ConfigMap") => leave_out(&mut object, "", "binaryData"),
             // The larger part, and that of a workload which plugins rendered themselves.
-            ("", "Pod") => leave_out(&mut object, "spec"),
+            ("", "Pod") => leave_out(&mut object, "", "spec"),
             _ => {}
         }
         let labels = keep.body.then(|| Selectable::of(&object));
@@ -110,24 +112,41 @@ impl Entry {
     }
 }
 
-fn leave_out(object: &mut Value, field: &str) {
-    object.as_object_mut().and_then(|object| object.remove(field));
+/// Leaves a field out of the object at a JSON pointer.
+fn leave_out(object: &mut Value, place: &str, field: &str) {
+    object.pointer_mut(place).and_then(Value::as_object_mut).and_then(|object| object.remove(field));
 }
 
 /// Fields of a status that the host writes: they must not wake those who look at the object.
 const HOST_STATUS: [&str; 3] = ["conditions", "observedGeneration", opstack_core::status::APPLIED];
 
 fn digests(object: &mut Value) -> (Box<str>, Box<str>) {
-    if let Some(metadata) = object["metadata"].as_object_mut() {
-        metadata.remove("resourceVersion");
-        metadata.remove("generation");
-    }
-    if let Some(status) = object["status"].as_object_mut() {
-        HOST_STATUS.iter().for_each(|field| {
-            status.remove(*field);
-        });
-    }
+    ["resourceVersion", "generation"].iter().for_each(|field| leave_out(object, "/metadata", field));
+    HOST_STATUS.iter().for_each(|field| leave_out(object, "/status", field));
     let content = hash::of_json(object);
-    object.as_object_mut().and_then(|object: &mut Map<_, _>| object.remove("status"));
+    leave_out(object, "", "status");
     (content.into(), hash::of_json(object).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn plugins_see_the_name_of_an_owner_only_where_the_operator_wrote_it() {
+        let seen = |manager: &str| {
+            let object = json!({"metadata": {"name": "a", "namespace": "ns",
+                "annotations": {OWNER_ANNOTATION: "OpBatcher.optimism.io/ns/a"},
+                "managedFields": [{"manager": manager, "operation": "Apply",
+                    "fieldsV1": {"f:metadata": {"f:annotations": {format!("f:{OWNER_ANNOTATION}"): {}}}}}]}});
+            let keep = Keep { body: true, status: false };
+            let kind = GroupKind::new("", "ServiceAccount");
+            Entry::of(&kind, object, keep, &Facts::keyed([0; 32]), &Arc::default()).parsed()
+        };
+        let annotations = |seen: Value| seen["metadata"]["annotations"].clone();
+        assert_eq!(annotations(seen("opstack/op-batcher")), json!({OWNER_ANNOTATION: "OpBatcher.optimism.io/ns/a"}));
+        assert_eq!(annotations(seen("kubectl-edit")), json!({}));
+        assert!(seen("opstack/op-batcher")["metadata"]["managedFields"].is_null());
+    }
 }

@@ -5,6 +5,7 @@
 use base64::Engine as _;
 use hmac::{Hmac, Mac};
 use k256::elliptic_curve::sec1::ToEncodedPoint;
+use opstack_core::document;
 use opstack_core::ids::RESERVED_PREFIX;
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
@@ -66,8 +67,8 @@ impl Facts {
             "fingerprint": self.fingerprint(value),
         });
         if let Some(identity) = bytes.and_then(|bytes| Identity::of(&bytes)) {
-            facts["address"] = identity.address.into();
-            facts["peerId"] = identity.peer_id.into();
+            document::set(&mut facts, &[], "address", identity.address);
+            document::set(&mut facts, &[], "peerId", identity.peer_id);
         }
         facts
     }

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use clap::Subcommand;
-use opstack_core::policy;
+use opstack_core::{document, policy};
 use opstack_engine::{Artifact, Role};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -72,17 +72,18 @@ fn inspect(file: &Path) -> anyhow::Result<()> {
         "digest": serving.plugin.digest().to_string(),
         "contractVersion": serving.plugin.contract_version(),
     });
+    let mut say = |field: &str, value: Value| document::set(&mut facts, &[], field, value);
     match serving.plugin.role() {
         Role::Workload(manifest) => {
-            facts["role"] = "Workload".into();
-            facts["version"] = manifest.version.as_str().into();
-            facts["kind"] = crate::plugins::served_kind(manifest).to_string().into();
-            facts["asksFor"] = serde_json::to_value(GrantSpec::of(&serving.grants))?;
+            say("role", "Workload".into());
+            say("version", manifest.version.as_str().into());
+            say("kind", crate::plugins::served_kind(manifest).to_string().into());
+            say("asksFor", serde_json::to_value(GrantSpec::of(&serving.grants))?);
         }
         Role::Client(manifest) => {
-            facts["role"] = "ExecutionClient".into();
-            facts["version"] = manifest.version.as_str().into();
-            facts["dataFormat"] = manifest.data_format.as_str().into();
+            say("role", "ExecutionClient".into());
+            say("version", manifest.version.as_str().into());
+            say("dataFormat", manifest.data_format.as_str().into());
         }
     }
     print!("{}", serde_norway::to_string(&facts)?);

@@ -3,6 +3,8 @@
 use kube::api::ApiResource;
 use kube::core::GroupVersionKind;
 use opstack_core::answer::Manifest;
+use opstack_core::asks::Asks;
+use opstack_core::document;
 use opstack_core::ids::{GroupKind, Gvk};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,7 +48,7 @@ fn documents(name: &str, namespace: &str, manifests: &[&Manifest]) -> [Value; 5]
     };
     let (here, everywhere) = (json!({"name": name, "namespace": namespace}), json!({"name": name}));
     let with = |mut object: Value, field: &str, value: Value| {
-        object[field] = value;
+        document::set(&mut object, &[], field, value);
         object
     };
     let bound = |object: Value, kind: &str| {
@@ -92,6 +94,11 @@ impl Rights {
             for kind in &manifest.reads {
                 let (group, resource) = self::resource(kind, &plurals);
                 rights.add(&group, &resource, &["list", "watch"]);
+            }
+            // What can't be read is refused before.
+            for patch in Asks::of(manifest).unwrap_or_default().patches {
+                let (group, resource) = self::resource(&patch.kind, &plurals);
+                rights.add(&group, &resource, &["list", "watch", "patch"]);
             }
             for kind in &manifest.owns {
                 let (group, resource) = self::resource(kind, &plurals);

@@ -6,6 +6,7 @@
 use anyhow::{Context as _, anyhow, bail};
 use clap::ValueEnum;
 use opstack_core::answer::{Answer, Children, Facts as ClusterFacts, Failure, GeneratedSecret, Request};
+use opstack_core::document;
 use opstack_core::ids::{GroupKind, Gvk, ObjectKey};
 use opstack_core::policy::{self, Owner};
 use serde::Deserialize;
@@ -78,7 +79,7 @@ impl Args {
                 }
                 if let Ok(status) = &rendered.status {
                     let mut object = document.object.clone();
-                    object["status"] = status.clone();
+                    document::set(&mut object, &[], "status", status.clone());
                     remember(&document.key, object);
                 }
                 round.insert(document.key.clone(), rendered);
@@ -262,7 +263,7 @@ impl Document {
             }
         }
         if object["metadata"]["namespace"].is_null() {
-            object["metadata"]["namespace"] = "default".into();
+            document::set(&mut object, &["metadata"], "namespace", "default");
         }
         let gvk = Gvk::from_api_version(&api_version, &kind);
         let key = ObjectKey::new(gvk.group_kind, &text(&object["metadata"]["namespace"]), &name);

@@ -4,9 +4,10 @@ use kube::Client;
 use kube::api::{Api, ApiResource, ListParams, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use opstack_core::answer::Manifest;
+use opstack_core::asks::Asks;
 use opstack_core::blame::{Blame, Fault};
-use opstack_core::hash;
 use opstack_core::ids::{Gvk, PluginName};
+use opstack_core::{document, hash};
 use serde_json::{Map, Value, json};
 
 use crate::apply::fault_of;
@@ -45,16 +46,26 @@ fn api(client: &Client) -> Api<Watched> {
 /// A plugin's CRD as the host installs it: with the status fields that the host writes, and marks of its own.
 ///
 /// # Errors
-/// When the plugin's document is not the CRD of one namespaced kind.
+/// When the plugin's document is not the CRD of one namespaced kind, or sends its objects somewhere to be converted.
 pub fn dressed(manifest: &Manifest, plugin: &PluginName) -> Result<Value, Fault> {
-    let mut crd = manifest.crd.clone();
+    let given = &manifest.crd;
     let bad = |why: &str| Err(Fault::plugin("InvalidManifest", format!("its CRD {why}")));
-    if crd["kind"] != "CustomResourceDefinition" || crd["apiVersion"] != "apiextensions.k8s.io/v1" {
+    if given["kind"] != "CustomResourceDefinition" || given["apiVersion"] != "apiextensions.k8s.io/v1" {
         return bad("is not an apiextensions.k8s.io/v1 CustomResourceDefinition");
     }
-    if crd["spec"]["scope"] != "Namespaced" {
+    if given["spec"]["scope"] != "Namespaced" {
         return bad("is not namespaced");
     }
+    let conversion = &given["spec"]["conversion"];
+    if !conversion.is_null() && *conversion != json!({"strategy": "None"}) {
+        // The API server would send it every object of the kind, and believe what it sends back.
+        return bad("has a conversion of its own in spec.conversion; the only one allowed is the strategy None");
+    }
+    let asks = Asks::of(manifest)?;
+    // Of what stands beside the spec nothing is taken over but the name: finalizers and owners would tie the definition to others.
+    let metadata = json!({"name": given["metadata"]["name"], "labels": {PLUGIN_LABEL: plugin.as_str()}});
+    let mut crd =
+        json!({"apiVersion": given["apiVersion"], "kind": given["kind"], "metadata": metadata, "spec": given["spec"]});
     let Some(versions) = crd.pointer_mut("/spec/versions").and_then(Value::as_array_mut) else {
         return bad("has no versions");
     };
@@ -71,24 +82,23 @@ pub fn dressed(manifest: &Manifest, plugin: &PluginName) -> Result<Value, Fault>
             .collect::<Value>()
             .to_string()
     };
-    let Some(metadata) = crd.get_mut("metadata").and_then(Value::as_object_mut) else { return bad("has no metadata") };
-    metadata.insert("labels".into(), json!({PLUGIN_LABEL: plugin.as_str()}));
-    let told = metadata.remove("annotations").unwrap_or_default();
-    if let Err(why) = Links::parse(&told) {
+    let told = &given["metadata"]["annotations"];
+    if let Err(why) = Links::parse(told) {
         return bad(&format!("has an {why}"));
     }
+    // What is patched has to be known, too.
+    let patched = asks.patches.iter().map(|patch| &patch.kind).filter(|kind| !manifest.reads.contains(kind));
+    let looked_at: Vec<Gvk> = manifest.reads.iter().chain(patched).cloned().collect();
     let mut annotations = Map::from_iter([
         (OWNS.to_string(), kinds(&manifest.owns).into()),
-        (READS.to_string(), kinds(&manifest.reads).into()),
+        (READS.to_string(), kinds(&looked_at).into()),
         (VERSION.to_string(), manifest.served_version.as_str().into()),
     ]);
     let told = told.as_object().into_iter().flatten().filter(|(name, _)| name.starts_with(declared::PREFIX));
     annotations.extend(told.map(|(name, value)| (name.clone(), value.clone())));
-    metadata.insert("annotations".into(), annotations.into());
+    document::set(&mut crd, &["metadata"], "annotations", annotations);
     let hash = hash::of_json(&crd);
-    if let Some(annotations) = crd.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
-        annotations.insert(HASH.into(), hash.into());
-    }
+    document::set(&mut crd, &["metadata", "annotations"], HASH, hash);
     Ok(crd)
 }
 
@@ -140,34 +150,51 @@ fn conditions_schema() -> Value {
 /// Installs or updates a CRD. True if something was written.
 ///
 /// # Errors
-/// When another plugin serves the kind, a stored version would go, a stored object would not be what it is, or the API server
-/// refuses.
+/// As [`check`], and when the API server refuses.
 pub async fn install(client: &Client, crd: &Value, plugin: &PluginName) -> Result<bool, Fault> {
+    if check(client, crd, plugin).await? {
+        return Ok(false);
+    }
     let name = crd["metadata"]["name"].as_str().unwrap_or_default();
     let what = format!("failed to install the CustomResourceDefinition {name}");
-    let live = api(client).get_opt(name).await.map_err(|error| fault_of(&error, &what))?;
-    if let Some(live) = live.map(|live| live.object) {
-        if live["metadata"]["annotations"][HASH] == crd["metadata"]["annotations"][HASH] {
-            return Ok(false);
-        }
-        guard(&live, crd, plugin)?;
-        if !allows_breaking(&live) {
-            spare_stored(client, &live, crd).await?;
-        }
-    }
     let params = PatchParams::apply(MANAGER).force();
     api(client).patch(name, &params, &Patch::Apply(crd)).await.map_err(|error| fault_of(&error, &what))?;
     Ok(true)
 }
 
+/// Whether a CRD may be installed, and is already as it should be. Writes nothing, so that a standby can ask, too.
+///
+/// # Errors
+/// When the definition is another plugin's or nobody's, a stored version would go, a stored object would not be what it is, or the
+/// API server refuses.
+pub async fn check(client: &Client, crd: &Value, plugin: &PluginName) -> Result<bool, Fault> {
+    let name = crd["metadata"]["name"].as_str().unwrap_or_default();
+    let what = format!("failed to read the CustomResourceDefinition {name}");
+    let live = api(client).get_opt(name).await.map_err(|error| fault_of(&error, &what))?;
+    let Some(live) = live.map(|live| live.object) else { return Ok(false) };
+    guard(&live, crd, plugin)?;
+    if live["metadata"]["annotations"][HASH] == crd["metadata"]["annotations"][HASH] {
+        return Ok(true);
+    }
+    if !allows_breaking(&live) {
+        spare_stored(client, &live, crd).await?;
+    }
+    Ok(false)
+}
+
 fn guard(live: &Value, next: &Value, plugin: &PluginName) -> Result<(), Fault> {
-    let name = &live["metadata"]["name"];
-    match live["metadata"]["labels"][PLUGIN_LABEL].as_str() {
-        Some(other) if other != plugin.as_str() => {
-            let message = format!("CustomResourceDefinition {name} belongs to plugin {other}; one kind has one plugin");
-            return Err(Fault::new(Blame::Spec, "KindTaken", message));
+    let name = live["metadata"]["name"].as_str().unwrap_or_default();
+    let taken = match live["metadata"]["labels"][PLUGIN_LABEL].as_str() {
+        Some(owner) if owner == plugin.as_str() => None,
+        Some(other) => {
+            Some(format!("CustomResourceDefinition {name} belongs to plugin {other}; one kind has one plugin"))
         }
-        _ => {}
+        None => Some(format!(
+            "CustomResourceDefinition {name} exists and is no plugin's; if {plugin} is to have it, give it the label {PLUGIN_LABEL}={plugin}"
+        )),
+    };
+    if let Some(message) = taken {
+        return Err(Fault::new(Blame::Spec, "KindTaken", message));
     }
     if allows_breaking(live) {
         return Ok(());
@@ -245,4 +272,87 @@ pub fn served(crd: &Value) -> Option<ServedKind> {
     let version = metadata["annotations"][VERSION].as_str()?;
     let gvk = Gvk::new(crd["spec"]["group"].as_str()?, version, crd["spec"]["names"]["kind"].as_str()?);
     established.then(|| ServedKind { gvk, plugin, owns: kinds(OWNS), reads: kinds(READS) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plugin() -> PluginName {
+        PluginName::parse("some").unwrap()
+    }
+
+    fn manifest(pointer: &str, value: Value) -> Manifest {
+        let mut crd = json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": "things.example.org", "annotations": {}},
+            "spec": {"scope": "Namespaced", "group": "example.org", "names": {"kind": "Thing"}, "versions": [{"name": "v1"}]},
+        });
+        let (place, field) = pointer.rsplit_once('/').unwrap();
+        crd.pointer_mut(place).unwrap().as_object_mut().unwrap().insert(field.replace("~1", "/"), value);
+        Manifest {
+            name: "some".into(),
+            version: "1.0.0".into(),
+            crd,
+            served_version: "v1".into(),
+            reads: vec![],
+            owns: vec![],
+            rpc_methods: vec![],
+            phases: None,
+        }
+    }
+
+    #[test]
+    fn no_definition_sends_objects_to_be_converted_elsewhere() {
+        for conversion in [
+            json!({"strategy": "Webhook", "webhook": {"clientConfig": {"url": "https://evil.example"}}}),
+            json!({"strategy": "None", "webhook": {}}),
+            json!({"webhook": {}}),
+            json!("Webhook"),
+        ] {
+            let fault = dressed(&manifest("/spec/conversion", conversion.clone()), &plugin()).unwrap_err();
+            assert_eq!(fault.reason, "InvalidManifest", "{conversion}");
+            assert!(fault.message.contains("spec.conversion"), "{fault}");
+        }
+        assert!(dressed(&manifest("/spec/conversion", json!({"strategy": "None"})), &plugin()).is_ok());
+    }
+
+    #[test]
+    fn nothing_but_name_and_spec_is_taken_over() {
+        for (pointer, value) in [
+            ("/metadata/finalizers", json!(["a.b/c"])),
+            ("/metadata/ownerReferences", json!([{"uid": "u"}])),
+            ("/metadata/labels", json!({PLUGIN_LABEL: "other"})),
+            ("/metadata/annotations/api-approved.kubernetes.io", json!("https://evil.example")),
+            ("/status", json!({"storedVersions": []})),
+        ] {
+            let plain = dressed(&manifest("/metadata/name", json!("things.example.org")), &plugin()).unwrap();
+            assert_eq!(dressed(&manifest(pointer, value), &plugin()), Ok(plain), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn what_is_patched_is_watched() {
+        let asks = r#"{"patches": [{"version": "v1", "kind": "Pod", "fields": ["metadata.labels"]}]}"#;
+        let crd = dressed(&manifest("/metadata/annotations/grants.optimism.io~1asks-for", asks.into()), &plugin());
+        let annotations = crd.unwrap()["metadata"]["annotations"].clone();
+        assert_eq!(annotations[READS], r#"[["","v1","Pod"]]"#);
+        assert!(annotations[opstack_core::asks::ANNOTATION].is_null(), "what is asked for is granted elsewhere");
+    }
+
+    #[test]
+    fn a_definition_that_is_not_labelled_as_its_own_is_never_taken_over() {
+        let live = |labels: Value, allow: &str| {
+            json!({"metadata": {"name": "things.example.org", "labels": labels,
+                "annotations": {ALLOW_BREAKING: allow, HASH: "h"}}})
+        };
+        let next = json!({"metadata": {"annotations": {HASH: "h"}}});
+        for allow in ["true", "false"] {
+            assert_eq!(guard(&live(json!({PLUGIN_LABEL: "some"}), allow), &next, &plugin()), Ok(()));
+            for labels in [json!({PLUGIN_LABEL: "other"}), json!({}), Value::Null, json!({PLUGIN_LABEL: true})] {
+                let fault = guard(&live(labels.clone(), allow), &next, &plugin()).unwrap_err();
+                assert_eq!((fault.blame, fault.reason), (Blame::Spec, "KindTaken"), "{labels}");
+            }
+        }
+    }
 }

@@ -18,7 +18,7 @@ use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
 use super::object::{self, PluginSpec};
-use super::{Serving, crd, source};
+use super::{Serving, crd, revoke, source};
 use crate::context::Context;
 use crate::controller::Controllers;
 use crate::deps::Lookup;
@@ -70,15 +70,28 @@ impl Loader {
     }
 
     async fn advance(&self, key: &ObjectKey, name: &PluginName, object: &Value) -> Result<(), Fault> {
-        let spec: PluginSpec = serde_json::from_value(object["spec"].clone())
-            .map_err(|error| Fault::new(Blame::Spec, "InvalidSpec", format!("spec: {error}")))?;
+        let spec = serde_json::from_value::<PluginSpec>(object["spec"].clone());
+        // First of all: what fails below must not keep a right that was taken.
+        revoke::restrict(&self.cx, name, spec.as_ref().ok());
+        let spec = spec.map_err(|error| Fault::new(Blame::Spec, "InvalidSpec", format!("spec: {error}")))?;
         let version = self.follow_source(key, &spec);
         let stamp = hash::of_parts([object["spec"].to_string().as_str(), version.as_str()]);
-        if self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(name) == Some(&stamp) {
+        let is_seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(name) == Some(&stamp);
+        if is_seen && self.cx.registry.get(name).is_some() {
             return Ok(());
         }
         let bytes = source::fetch(&self.cx.hub.client, &spec.source, &self.cx.facts.operator_namespace).await?;
         let serving = self.load(name, &spec, bytes).await?;
+        // Loading takes a while: what was taken meanwhile must not be given back.
+        if self
+            .cx
+            .hub
+            .cache
+            .get(key)
+            .is_none_or(|entry| entry.live.terminating || entry.parsed()["spec"] != object["spec"])
+        {
+            return Err(Fault::new(Blame::Host, "Superseded", "the Plugin changed while its component was loaded"));
+        }
         self.put_into_service(serving).await?;
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), stamp);
         Ok(())
@@ -102,7 +115,7 @@ impl Loader {
         let serving = Serving {
             name: name.clone(),
             plugin,
-            grants: spec.grants.grants(),
+            grants: spec.grants.grants()?,
             configuration: spec.configuration.to_string().into(),
         };
         check(&serving)?;
@@ -181,9 +194,8 @@ impl Loader {
 
     fn unload(&self, name: &PluginName) {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-        if let Some(gone) = self.cx.registry.remove(name) {
+        if revoke::end(&self.cx, name).is_some() {
             info!(plugin = %name, "out of service");
-            self.wake(gone.client().map(ToString::to_string), gone.kind());
         }
     }
 
@@ -301,7 +313,7 @@ fn check(serving: &Serving) -> Result<(), Fault> {
         );
         return Err(Fault::new(Blame::Spec, "NameMismatch", message));
     }
-    let missing = serving.manifest().map(|manifest| serving.grants.missing(manifest)).unwrap_or_default();
+    let missing = serving.manifest().map(|manifest| serving.grants.missing(manifest)).transpose()?.unwrap_or_default();
     if missing.is_empty() {
         return Ok(());
     }
@@ -316,7 +328,7 @@ fn check(serving: &Serving) -> Result<(), Fault> {
 pub fn trusted(engine: &Engine, bytes: &[u8]) -> Result<Serving, Fault> {
     let plugin = load(engine, bytes, opstack_engine::Limits::default(), None)?;
     let (name, grants) = match plugin.role() {
-        Role::Workload(manifest) => (manifest.name.clone(), Grants::all_of(manifest)),
+        Role::Workload(manifest) => (manifest.name.clone(), Grants::all_of(manifest)?),
         Role::Client(manifest) => (manifest.name.clone(), Grants::default()),
     };
     let name = PluginName::parse(&name).map_err(|error| Fault::plugin("InvalidManifest", error.to_string()))?;

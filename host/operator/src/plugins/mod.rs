@@ -3,6 +3,7 @@
 pub mod crd;
 pub mod loader;
 pub mod object;
+pub mod revoke;
 pub mod source;
 mod stored;
 
@@ -60,9 +61,7 @@ impl Serving {
 
 /// The kind of a manifest's CRD, in the version that its plugin reads.
 pub fn served_kind(manifest: &Manifest) -> Gvk {
-    let spec = &manifest.crd["spec"];
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_string();
-    Gvk::new(&text(&spec["group"]), &manifest.served_version, &text(&spec["names"]["kind"]))
+    manifest.served()
 }
 
 /// The plugins in service.
