@@ -13,14 +13,11 @@ const ROLE: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/opstack";
 /// Rights that this test can't see used. Owner references that block their owner's deletion take those to finalizers where an
 /// admission plugin is on that is off by default; a key is put into a Secret only where one is missing in a Secret that is there;
 /// and children are read only to be made anew, which the API server demands of StatefulSets alone. Pods
-/// are patched once they answer, which takes a kubelet, and none is rendered by itself.
-const UNUSED: [(&str, &str); 15] = [
-    ("create", "pods"),
-    ("delete", "pods"),
+/// are patched once they answer, which takes a kubelet.
+const UNUSED: [(&str, &str); 12] = [
     ("get", "deployments.apps"),
     ("get", "networkpolicies.networking.k8s.io"),
     ("get", "poddisruptionbudgets.policy"),
-    ("get", "pods"),
     ("get", "serviceaccounts"),
     ("get", "services"),
     ("patch", "pods"),

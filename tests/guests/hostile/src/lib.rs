@@ -1,6 +1,7 @@
 //! A guest that does what it is told, however bad: one behaviour for each way in which a plugin can go wrong.
 
 use opstack_sdk::answer::{GeneratedSecret, KindRef, ObjectRef, Policy, Recipe, RpcCall};
+use opstack_sdk::manifest::{Patches, Targets};
 use opstack_sdk::schemars::{self, JsonSchema};
 use opstack_sdk::serde::{self, Deserialize, Serialize};
 use opstack_sdk::serde_json::{Value, json};
@@ -64,6 +65,8 @@ impl Workload for Hostile {
                 kind("apps", "Deployment"),
                 kind("rbac.authorization.k8s.io", "ClusterRole"),
             ],
+            patches: vec![Patches { kind: kind("", "ConfigMap"), fields: vec!["data.granted".into()] }],
+            targets: Targets { hosts: vec!["127.0.0.1"], secrets: false },
             rpc_methods: vec!["eth_chainId"],
             phases: Some(("Pending", "Error")),
             ..Manifest::new("hostile", "0.1.0", served)
@@ -148,6 +151,30 @@ fn misbehave(cx: &Context<'_>, object: &Object<Spec>, answer: &mut Answer<Status
             deployment["spec"]["template"]["spec"]["hostNetwork"] = true.into();
             child(deployment);
         }
+        "init-container" => {
+            let mut deployment = deployment(name, namespace, restricted(), json!([]));
+            deployment["spec"]["template"]["spec"]["initContainers"] =
+                json!([{"name": "i", "image": "i", "securityContext": {"privileged": true}}]);
+            child(deployment);
+        }
+        "probe-host" => {
+            let mut deployment = deployment(name, namespace, restricted(), json!([]));
+            deployment["spec"]["template"]["spec"]["containers"][0]["livenessProbe"] =
+                json!({"httpGet": {"host": "169.254.169.254", "port": 80}});
+            child(deployment);
+        }
+        "no-spec" => {
+            let mut deployment = deployment(name, namespace, restricted(), json!([]));
+            deployment["spec"] = "x".into();
+            child(deployment);
+        }
+        "patch" | "patch-more" => {
+            let field = if object.spec.behaviour == "patch" { "granted" } else { "more" };
+            answer.child_json(
+                Policy::Patch,
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": object.spec.target, "namespace": namespace}, "data": {field: "patched"}}).to_string(),
+            );
+        }
         "foreign-object" => child(
             json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": object.spec.target, "namespace": namespace}}),
         ),
@@ -180,17 +207,9 @@ fn misbehave(cx: &Context<'_>, object: &Object<Spec>, answer: &mut Answer<Status
             );
         }
         "log-flood" => (0..10_000).for_each(|_| cx.log(Level::Info, &"x".repeat(100))),
-        "method-not-granted" => answer.probes.push(opstack_sdk::answer::Probe {
-            id: "p".into(),
-            target: opstack_sdk::answer::Target::Url("http://127.0.0.1:1".into()),
-            question: opstack_sdk::answer::Question::JsonRpc(vec![RpcCall {
-                method: "admin_stopSequencer".into(),
-                params: "[]".into(),
-            }]),
-            interval_ms: 1000,
-            timeout_ms: 100,
-            wake_on: vec![],
-        }),
+        "ask" => answer.probes.push(probe("http://127.0.0.1:1", "eth_chainId")),
+        "method-not-granted" => answer.probes.push(probe("http://127.0.0.1:1", "admin_stopSequencer")),
+        "target-not-granted" => answer.probes.push(probe("http://169.254.169.254", "eth_chainId")),
         "secret-elsewhere" => answer.secrets.push(GeneratedSecret {
             namespace: "kube-system".into(),
             name: "x".into(),
@@ -223,6 +242,17 @@ fn misbehave(cx: &Context<'_>, object: &Object<Spec>, answer: &mut Answer<Status
         other => return Err(Failure::invalid("spec.behaviour", format!("{other:?} is not a behaviour"))),
     }
     Ok(())
+}
+
+fn probe(url: &str, method: &str) -> opstack_sdk::answer::Probe {
+    opstack_sdk::answer::Probe {
+        id: "p".into(),
+        target: opstack_sdk::answer::Target::Url(url.into()),
+        question: opstack_sdk::answer::Question::JsonRpc(vec![RpcCall { method: method.into(), params: "[]".into() }]),
+        interval_ms: 1000,
+        timeout_ms: 100,
+        wake_on: vec![],
+    }
 }
 
 #[allow(unconditional_recursion, reason = "that is the point")]

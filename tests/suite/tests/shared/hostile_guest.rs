@@ -8,7 +8,7 @@ use suite::{MINUTE, condition, hostile, paths};
 use crate::shared;
 
 /// Behaviour, and the reason of `Ready=False` that it leads to.
-const FAULTS: [(&str, &str); 30] = [
+const FAULTS: [(&str, &str); 35] = [
     ("trap", "PluginTrap"),
     ("endless-loop", "PluginDeadline"),
     ("memory-bomb", "PluginMemoryLimit"),
@@ -31,8 +31,13 @@ const FAULTS: [(&str, &str); 30] = [
     ("privileged-pod", "PluginPodSecurity"),
     ("host-path", "PluginPodSecurity"),
     ("host-network", "PluginPodSecurity"),
+    ("init-container", "PluginPodSecurity"),
+    ("probe-host", "PluginPodSecurity"),
+    ("no-spec", "PluginInvalidAnswer"),
+    ("patch-more", "PluginFieldNotGranted"),
     ("ungranted-read", "PluginNotGranted"),
     ("method-not-granted", "PluginMethodNotGranted"),
+    ("target-not-granted", "PluginTargetNotGranted"),
     ("foreign-object", "SpecNameTaken"),
     ("other", "PluginFailed"),
     ("invalid", "InvalidSpec"),

@@ -4,6 +4,7 @@ mod alerts;
 mod finalize;
 mod hostile_guest;
 mod order;
+mod ownership;
 mod repair;
 mod secrets;
 
