@@ -3,6 +3,7 @@
 
 mod arrows;
 mod conformance;
+mod documents;
 mod kinds;
 mod licences;
 mod links;
@@ -62,6 +63,7 @@ fn complaints() -> Result<Vec<String>> {
         text::complaints(&documents),
         links::complaints(&documents),
         conformance::complaints(&documents),
+        documents::complaints(&documents),
         kinds::complaints(&documents)?,
         arrows::complaints(&metadata)?,
         licences::complaints(&documents, &metadata)?,
