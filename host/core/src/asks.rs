@@ -58,6 +58,16 @@ impl Asks {
     }
 }
 
+/// Kinds of which answers may hold objects: those that are rendered, and those that are patched.
+///
+/// # Errors
+/// As [`Asks::of`].
+pub fn written(manifest: &Manifest) -> Result<Vec<Gvk>, Fault> {
+    let patched = Asks::of(manifest)?.patches.into_iter().map(|patch| patch.kind);
+    let patched = patched.filter(|kind| !manifest.owns.contains(kind));
+    Ok(manifest.owns.iter().cloned().chain(patched).collect())
+}
+
 fn patches(value: &Value) -> Result<Patches, String> {
     let text = |field: &str| value[field].as_str().unwrap_or_default();
     if text("version").is_empty() || text("kind").is_empty() {

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 use anyhow::{Context as _, Result, anyhow};
 use opstack_core::{
     answer::{Answer, Children, Facts as ClusterFacts, Failure, GeneratedSecret, Policy, Request},
+    asks,
     ids::{Gvk, ObjectKey},
     policy::{self, Owner},
 };
@@ -182,8 +183,8 @@ fn checked(serving: &Serving, key: &ObjectKey, object: &Value, answer: Answer) -
         Children::Keep(why) if why.trim().len() >= 3 => return Ok(Outcome::Refused(why.clone())),
         Children::Keep(_) => return Err("Vague: children are kept without a reason".into()),
     };
-    let kinds: BTreeMap<Gvk, bool> =
-        serving.manifest().into_iter().flat_map(|m| &m.owns).map(|kind| (kind.clone(), true)).collect();
+    let written = serving.manifest().map(asks::written).transpose().map_err(fault)?.unwrap_or_default();
+    let kinds: BTreeMap<Gvk, bool> = written.into_iter().map(|kind| (kind, true)).collect();
     let api_version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
     let owner = Owner { key: key.clone(), uid: "00000000-0000-0000-0000-000000000001".into(), api_version };
     let desired = match policy::check(resources, &owner, &serving.name, &serving.grants, &kinds) {

@@ -6,9 +6,9 @@
 use anyhow::{Context as _, anyhow, bail};
 use clap::ValueEnum;
 use opstack_core::answer::{Answer, Children, Facts as ClusterFacts, Failure, GeneratedSecret, Request};
-use opstack_core::document;
 use opstack_core::ids::{GroupKind, Gvk, ObjectKey};
 use opstack_core::policy::{self, Owner};
+use opstack_core::{asks, document};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -222,7 +222,7 @@ fn rendered(serving: &Serving, document: &Document, answer: Answer) -> anyhow::R
         }
         Children::Apply(resources) => {
             let manifest = serving.manifest().context("not a workload plugin")?;
-            let kinds: BTreeMap<Gvk, bool> = manifest.owns.iter().map(|kind| (kind.clone(), true)).collect();
+            let kinds: BTreeMap<Gvk, bool> = asks::written(manifest)?.into_iter().map(|kind| (kind, true)).collect();
             let owner = Owner { key: document.key.clone(), uid: String::new(), api_version: String::new() };
             let desired = policy::check(resources, &owner, &serving.name, &serving.grants, &kinds)?;
             for (child, resource) in desired.children.into_iter().zip(resources) {

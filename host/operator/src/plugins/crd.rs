@@ -4,10 +4,9 @@ use kube::Client;
 use kube::api::{Api, ApiResource, ListParams, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use opstack_core::answer::Manifest;
-use opstack_core::asks::Asks;
 use opstack_core::blame::{Blame, Fault};
 use opstack_core::ids::{Gvk, PluginName};
-use opstack_core::{document, hash};
+use opstack_core::{asks, document, hash};
 use serde_json::{Map, Value, json};
 
 use crate::apply::fault_of;
@@ -19,7 +18,7 @@ use super::stored::Schema;
 
 /// Label of a CustomResourceDefinition: the plugin that serves it.
 pub const PLUGIN_LABEL: &str = "opstack.optimism.io/plugin";
-/// Annotation: kinds that the plugin's objects may have made, as JSON.
+/// Annotation: kinds that the plugin's objects may have made or patched, as JSON.
 const OWNS: &str = "opstack.optimism.io/owns";
 /// Annotation: kinds that the plugin looks up, as JSON.
 const READS: &str = "opstack.optimism.io/reads";
@@ -61,7 +60,8 @@ pub fn dressed(manifest: &Manifest, plugin: &PluginName) -> Result<Value, Fault>
         // The API server would send it every object of the kind, and believe what it sends back.
         return bad("has a conversion of its own in spec.conversion; the only one allowed is the strategy None");
     }
-    let asks = Asks::of(manifest)?;
+    // What is patched has to be known, too.
+    let written = asks::written(manifest)?;
     // Of what stands beside the spec nothing is taken over but the name: finalizers and owners would tie the definition to others.
     let metadata = json!({"name": given["metadata"]["name"], "labels": {PLUGIN_LABEL: plugin.as_str()}});
     let mut crd =
@@ -86,12 +86,9 @@ pub fn dressed(manifest: &Manifest, plugin: &PluginName) -> Result<Value, Fault>
     if let Err(why) = Links::parse(told) {
         return bad(&format!("has an {why}"));
     }
-    // What is patched has to be known, too.
-    let patched = asks.patches.iter().map(|patch| &patch.kind).filter(|kind| !manifest.reads.contains(kind));
-    let looked_at: Vec<Gvk> = manifest.reads.iter().chain(patched).cloned().collect();
     let mut annotations = Map::from_iter([
-        (OWNS.to_string(), kinds(&manifest.owns).into()),
-        (READS.to_string(), kinds(&looked_at).into()),
+        (OWNS.to_string(), kinds(&written).into()),
+        (READS.to_string(), kinds(&manifest.reads).into()),
         (VERSION.to_string(), manifest.served_version.as_str().into()),
     ]);
     let told = told.as_object().into_iter().flatten().filter(|(name, _)| name.starts_with(declared::PREFIX));
@@ -336,7 +333,7 @@ mod tests {
         let asks = r#"{"patches": [{"version": "v1", "kind": "Pod", "fields": ["metadata.labels"]}]}"#;
         let crd = dressed(&manifest("/metadata/annotations/grants.optimism.io~1asks-for", asks.into()), &plugin());
         let annotations = crd.unwrap()["metadata"]["annotations"].clone();
-        assert_eq!(annotations[READS], r#"[["","v1","Pod"]]"#);
+        assert_eq!(annotations[OWNS], r#"[["","v1","Pod"]]"#);
         assert!(annotations[opstack_core::asks::ANNOTATION].is_null(), "what is asked for is granted elsewhere");
     }
 
