@@ -46,6 +46,11 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// Reason: the API server refuses an object as invalid.
+    pub const REJECTED: &'static str = "Rejected";
+    /// Reason: the API server refuses a claim its new size.
+    pub const CLAIM_NOT_RESIZED: &'static str = "ClaimNotResized";
+
     /// A fault.
     pub fn new(blame: Blame, reason: &'static str, message: impl Into<String>) -> Self {
         Self { blame, reason, message: message.into() }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::blame::Blame;
+use crate::blame::{Blame, Fault};
 use crate::conditions::Standing;
 
 /// When next, if nothing changes before.
@@ -18,10 +18,28 @@ pub enum Requeue {
     Backoff,
 }
 
+/// What the API server refuses is tried again after so long. The refusal may rest on what the object does not say and no watch
+/// tells of: a rule of admission, the schema of a child's kind, a feature that is switched on, a storage class.
+const REFUSED_AGAIN: Duration = Duration::from_secs(300);
+
+fn is_refusal(fault: &Fault) -> bool {
+    [Fault::REJECTED, Fault::CLAIM_NOT_RESIZED].contains(&fault.reason)
+}
+
+/// What a fault calls for.
+pub fn after(fault: &Fault) -> Requeue {
+    match fault {
+        fault if retried(fault.blame) => Requeue::Backoff,
+        fault if is_refusal(fault) => Requeue::After(REFUSED_AGAIN),
+        _ => Requeue::Await,
+    }
+}
+
 /// What a standing calls for.
 pub fn of(standing: &Standing, asked: Option<Duration>) -> Requeue {
     match standing {
         Standing::Faulty { retried: true, .. } => Requeue::Backoff,
+        Standing::Faulty { fault, .. } if is_refusal(fault) => Requeue::After(REFUSED_AGAIN),
         Standing::Invalid(_) | Standing::Waiting(_) | Standing::Paused => Requeue::Await,
         _ => asked.map_or(Requeue::Await, Requeue::After),
     }
@@ -70,6 +88,20 @@ mod tests {
         assert!(yields(true, CROWD));
         assert!(!yields(true, CROWD - 1));
         assert!(!yields(false, usize::MAX), "the second time");
+    }
+
+    #[test]
+    fn a_refusal_of_the_api_server_is_tried_again() {
+        for (reason, next) in [
+            (Fault::REJECTED, Requeue::After(REFUSED_AGAIN)),
+            (Fault::CLAIM_NOT_RESIZED, Requeue::After(REFUSED_AGAIN)),
+            ("Trap", Requeue::Await),
+        ] {
+            let fault = Fault::plugin(reason, "");
+            assert_eq!(after(&fault), next, "{reason}");
+            assert_eq!(of(&Standing::Faulty { fault, retried: false }, None), next, "{reason}");
+        }
+        assert_eq!(after(&Fault::new(Blame::Cluster, "Taken", "")), Requeue::Backoff);
     }
 
     #[test]

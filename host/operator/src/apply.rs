@@ -209,7 +209,9 @@ pub fn fault_of(error: &kube::Error, what: &str) -> Fault {
     let (blame, reason, why) = match error {
         kube::Error::Api(status) => {
             let (blame, reason) = match status.code {
-                400 | 422 => (Blame::Plugin, "Rejected"),
+                400 | 422 if is_taken(status) => (Blame::Cluster, "Taken"),
+                400 | 422 if is_denied(status) => (Blame::Cluster, "Denied"),
+                400 | 422 => (Blame::Plugin, Fault::REJECTED),
                 403 if status.message.contains("PodSecurity") => (Blame::Cluster, "PodSecurity"),
                 403 if status.message.contains("exceeded quota") => (Blame::Cluster, "QuotaExceeded"),
                 401 | 403 => (Blame::Cluster, "Forbidden"),
@@ -223,6 +225,27 @@ pub fn fault_of(error: &kube::Error, what: &str) -> Fault {
         error => (Blame::Cluster, "Unreachable", error.to_string()),
     };
     Fault::new(blame, reason, format!("{what}: {why}"))
+}
+
+/// What the API server says where an object is valid and asks for what only one can have, or for what this cluster does not
+/// have: a port of nodes, an address of a Service (Kubernetes v1.36.1, `pkg/registry/core/service`).
+const TAKEN: [&str; 3] = ["already allocated", "failed to allocate", "is not in the valid range"];
+
+fn is_taken(status: &Status) -> bool {
+    says(status, &TAKEN)
+}
+
+/// What it says where a rule of this cluster refuses an object: a webhook, a policy.
+const DENIED: [&str; 2] = ["admission webhook", "AdmissionPolicy"];
+
+fn is_denied(status: &Status) -> bool {
+    says(status, &DENIED)
+}
+
+/// Whether a refusal, or one of its causes, holds one of these words.
+fn says(status: &Status, words: &[&str]) -> bool {
+    let causes = status.details.iter().flat_map(|details| &details.causes).map(|cause| cause.message.as_str());
+    causes.chain([status.message.as_str()]).any(|said| words.iter().any(|word| said.contains(word)))
 }
 
 /// Runs futures of writes to many objects, a few at once. After a failure none is begun, but those under way are waited for:
@@ -242,4 +265,54 @@ pub async fn all(writes: Vec<BoxFuture<'_, Result<(), Fault>>>) -> Result<(), Fa
         }
     }
     failure.map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opstack_core::conditions::Standing;
+    use opstack_core::requeue::{self, Requeue};
+
+    /// What an API server answered, word for word.
+    fn refusal(message: &str) -> Fault {
+        let status = Status::failure(message, "Invalid").with_code(422);
+        fault_of(&kube::Error::Api(status.boxed()), "failed to apply Service/ns/node")
+    }
+
+    #[test]
+    fn what_another_object_has_is_the_clusters_and_tried_again() {
+        for (message, reason) in [
+            (
+                "Service \"node\" is invalid: spec.ports[0].nodePort: Invalid value: 30303: provided port is already allocated",
+                "Taken",
+            ),
+            (
+                "Service \"node\" is invalid: spec.clusterIPs: Invalid value: [\"10.0.0.9\"]: failed to allocate IP 10.0.0.9: provided IP is already allocated",
+                "Taken",
+            ),
+            (
+                "Service \"node\" is invalid: spec.ports[0].nodePort: Invalid value: 9: provided port is not in the valid range. The range of valid ports is 30000-32767",
+                "Taken",
+            ),
+            (
+                "services \"node\" is forbidden: ValidatingAdmissionPolicy 'no-ports' with binding 'all' denied request: no ports",
+                "Denied",
+            ),
+            ("admission webhook \"rules.example.org\" denied the request: not on Fridays", "Denied"),
+        ] {
+            let fault = refusal(message);
+            assert_eq!((fault.blame, fault.reason), (Blame::Cluster, reason), "{message}");
+            assert!(requeue::retried(fault.blame));
+        }
+    }
+
+    #[test]
+    fn what_is_invalid_by_itself_is_the_plugins_and_tried_again_after_long() {
+        let fault = refusal(
+            "Service \"node\" is invalid: spec.ports[0].port: Invalid value: 99999: must be between 1 and 65535",
+        );
+        assert_eq!((fault.blame, fault.reason), (Blame::Plugin, Fault::REJECTED));
+        let next = requeue::of(&Standing::Faulty { fault, retried: false }, None);
+        assert!(matches!(next, Requeue::After(_)), "{next:?}");
+    }
 }

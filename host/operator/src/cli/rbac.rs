@@ -104,8 +104,8 @@ impl Rights {
                 let (group, resource) = self::resource(kind, &plurals);
                 rights.add(&group, &resource, &["get", "list", "watch", "create", "patch", "delete"]);
                 if resource == "statefulsets" {
-                    // Claims grow with their template.
-                    rights.add("", "persistentvolumeclaims", &["patch"]);
+                    // Claims grow with their template, and are found by their owner.
+                    rights.add("", "persistentvolumeclaims", &["list", "patch"]);
                 }
             }
         }
@@ -190,7 +190,7 @@ mod tests {
             assert_eq!(verbs(&with, group, resource), Some(all), "{resource}");
             assert_eq!(verbs(&without, group, resource), None, "{resource}");
         }
-        assert_eq!(verbs(&with, "", "persistentvolumeclaims"), Some(vec!["patch"]));
+        assert_eq!(verbs(&with, "", "persistentvolumeclaims"), Some(vec!["list", "patch"]));
         assert!(!with.rules().to_string().contains('*'), "{}", with.rules());
     }
 }

@@ -1,6 +1,7 @@
 //! Tests that share one control plane and one operator; each has namespaces of its own.
 
 mod alerts;
+mod denied;
 mod finalize;
 mod hostile_guest;
 mod order;
