@@ -18,7 +18,9 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::artifact::Artifact;
+use crate::compiler::{Code, Compiler};
 use crate::error::LoadError;
+use crate::refusals::{self, Refusals};
 use crate::surface::Surface;
 
 /// Where the machine code of a plugin came from.
@@ -37,18 +39,50 @@ pub(crate) struct Compiled {
     pub(crate) origin: Origin,
 }
 
-/// The directories with compiled components.
+/// Where machine code comes from.
 pub(crate) struct Places {
     /// What came with the program. It is read alone.
     pub(crate) shipped: Option<PathBuf>,
     /// What was compiled here.
     pub(crate) cache: Option<PathBuf>,
+    /// What is nowhere yet.
+    pub(crate) compiler: Compiler,
+    /// What is not compiled again.
+    pub(crate) refusals: Refusals,
 }
 
 impl Places {
     /// Where the cache keeps a component.
     pub(crate) fn entry(&self, engine: &Engine, artifact: &Artifact) -> Option<PathBuf> {
         Some(Entry::of(engine, self.cache.as_deref()?, artifact).path)
+    }
+
+    /// Whether loading a component takes no compiler.
+    pub(crate) fn is_known(&self, engine: &Engine, artifact: &Artifact) -> bool {
+        let dirs = [&self.shipped, &self.cache].into_iter().flatten();
+        dirs.map(|dir| Entry::of(engine, dir, artifact)).any(|entry| entry.path.exists())
+            || self.refused(engine, artifact).is_some()
+    }
+
+    /// Why a component is not compiled again.
+    fn refused(&self, engine: &Engine, artifact: &Artifact) -> Option<LoadError> {
+        let Compiler::Child(child) = &self.compiler else { return None };
+        self.refusals.find(self.cache.as_deref(), &refusals::name(engine, artifact, child.limits))
+    }
+
+    /// Compiles a component. What a child could not compile within its limits is remembered: to find that out again would take as
+    /// much again.
+    fn compile(&self, engine: &Engine, artifact: &Artifact) -> Result<Code, LoadError> {
+        if let Some(error) = self.refused(engine, artifact) {
+            return Err(error);
+        }
+        let compiled = self.compiler.compile(engine, artifact);
+        if let (Err(error), Compiler::Child(child)) = (&compiled, &self.compiler)
+            && !error.is_hosts()
+        {
+            self.refusals.keep(self.cache.as_deref(), &refusals::name(engine, artifact, child.limits), error);
+        }
+        compiled
     }
 }
 
@@ -62,15 +96,20 @@ pub(crate) fn load(engine: &Engine, places: &Places, artifact: &Artifact) -> Res
     if let Some(compiled) = [&shipped, &entry].into_iter().flatten().find_map(|entry| entry.read(engine)) {
         return Ok(compiled);
     }
-    let (bytes, surface) = artifact.component()?;
-    let component = Component::new(engine, &bytes).map_err(|error| LoadError::Compile { why: format!("{error:#}") })?;
-    let compiled = Compiled { component, surface, origin: Origin::Compiled };
-    if let Some(entry) = entry
-        && let Err(error) = entry.write(&compiled)
-    {
-        warn!(path = %entry.path.display(), %error, "failed to keep a compiled component; it is compiled again next time");
-    }
-    Ok(compiled)
+    let code = places.compile(engine, artifact)?;
+    let kept = entry.and_then(|entry| match entry.write(&code) {
+        // Mapped, as it is from then on.
+        Ok(()) => deserialize(engine, &entry.path),
+        Err(error) => {
+            warn!(path = %entry.path.display(), %error, "failed to keep a compiled component; it is compiled again next time");
+            None
+        }
+    });
+    let component = match kept {
+        Some(component) => component,
+        None => from_memory(engine, &code.machine)?,
+    };
+    Ok(Compiled { component, surface: code.surface, origin: Origin::Compiled })
 }
 
 /// Bytes of the checksum, which is the end of an entry.
@@ -87,13 +126,18 @@ struct Entry {
     path: PathBuf,
 }
 
+/// A hash of all that has a part in compiling: wasmtime's version, the processor's features and the settings of the compiler; and
+/// our own version, for we make components of modules.
+pub(crate) fn version(engine: &Engine) -> DefaultHasher {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    env!("CARGO_PKG_VERSION").hash(&mut hasher);
+    hasher
+}
+
 impl Entry {
     fn of(engine: &Engine, dir: &Path, artifact: &Artifact) -> Self {
-        let mut hasher = DefaultHasher::new();
-        // wasmtime's version, the processor's features and the settings of the compiler;
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        // and ours, for we make components of modules.
-        env!("CARGO_PKG_VERSION").hash(&mut hasher);
+        let hasher = version(engine);
         let name = format!("{}-{:016x}.cwasm", artifact.digest().hex(), hasher.finish());
         Self { path: dir.join(&name), name }
     }
@@ -138,35 +182,32 @@ impl Entry {
         Sha256::new().chain_update(&self.name)
     }
 
-    fn write(&self, compiled: &Compiled) -> std::io::Result<()> {
-        let code = compiled.component.serialize().map_err(std::io::Error::other)?;
-        let surface = format!("{:SURFACE$}", compiled.surface.to_string());
-        if surface.len() > SURFACE {
-            return Err(std::io::Error::other(format!(
-                "{:?} is longer than {SURFACE} bytes",
-                compiled.surface.version
-            )));
+    fn write(&self, code: &Code) -> std::io::Result<()> {
+        let Code { machine, surface } = code;
+        let text = format!("{:SURFACE$}", surface.to_string());
+        if text.len() > SURFACE {
+            return Err(std::io::Error::other(format!("{:?} is longer than {SURFACE} bytes", surface.version)));
         }
-        let checksum = self.hasher().chain_update(&code).chain_update(&surface).finalize();
+        let checksum = self.hasher().chain_update(machine).chain_update(&text).finalize();
         let Some(dir) = self.path.parent() else { return Ok(()) };
         fs::create_dir_all(dir)?;
-        let partial = self.partial();
-        let written = write_through(&partial, &[&code, surface.as_bytes(), &checksum]);
-        let placed = written.and_then(|()| fs::rename(&partial, &self.path));
-        if placed.is_err() {
-            // Best effort: it is of no use to anybody.
-            let _ = fs::remove_file(&partial);
-        }
-        placed?;
-        sweep(dir)
+        place(&self.path, &[machine, text.as_bytes(), &checksum])?;
+        sweep(dir, "cwasm")
     }
+}
 
-    /// A name that nobody else writes to: the same component may be loaded twice at once, and a directory be shared.
-    fn partial(&self) -> PathBuf {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        self.path.with_extension(format!("{}-{count}.partial", std::process::id()))
+/// Puts a file in its place whole, beside others who may put the same one there.
+pub(crate) fn place(path: &Path, parts: &[&[u8]]) -> std::io::Result<()> {
+    // A name that nobody else writes to: the same component may be loaded twice at once, and a directory be shared.
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let partial = path.with_extension(format!("{}-{count}.partial", std::process::id()));
+    let placed = write_through(&partial, parts).and_then(|()| fs::rename(&partial, path));
+    if placed.is_err() {
+        // Best effort: it is of no use to anybody.
+        let _ = fs::remove_file(&partial);
     }
+    placed
 }
 
 #[allow(unsafe_code, reason = "the only way to load machine code; see the comment on what makes it sound")]
@@ -177,6 +218,12 @@ fn deserialize(engine: &Engine, path: &Path) -> Option<Component> {
     unsafe { Component::deserialize_file(engine, path) }.ok()
 }
 
+#[allow(unsafe_code, reason = "the only way to load machine code; see the comment on what makes it sound")]
+fn from_memory(engine: &Engine, machine: &[u8]) -> Result<Component, LoadError> {
+    // SAFETY: these bytes are what the compiler gave, in this process or in a child that runs the operator's own program.
+    unsafe { Component::deserialize(engine, machine) }.map_err(|error| LoadError::Compile { why: format!("{error:#}") })
+}
+
 fn write_through(path: &Path, parts: &[&[u8]]) -> std::io::Result<()> {
     let mut file = File::create(path)?;
     parts.iter().try_for_each(|part| file.write_all(part))?;
@@ -184,14 +231,14 @@ fn write_through(path: &Path, parts: &[&[u8]]) -> std::io::Result<()> {
 }
 
 /// Removes what was not used for the longest time, where there is more than is kept. Who has it mapped keeps it.
-fn sweep(dir: &Path) -> std::io::Result<()> {
+pub(crate) fn sweep(dir: &Path, kind: &str) -> std::io::Result<()> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let path = entry.path();
         // Another process may have removed it since.
         let Ok(modified) = entry.metadata().and_then(|metadata| metadata.modified()) else { continue };
-        if path.extension().is_some_and(|extension| extension == "cwasm") {
+        if path.extension().is_some_and(|extension| extension == kind) {
             entries.push((modified, path));
         }
     }

@@ -12,6 +12,7 @@ use crate::error::LoadError;
 use crate::host::State;
 use crate::limits::Limits;
 use crate::plugin::{Identity, Instances, Plugin};
+use crate::refusals::Refusals;
 use crate::settings::EngineConfig;
 use crate::surface::{CONTRACT, Surface, World};
 use crate::{clock, compiled, settings};
@@ -55,14 +56,19 @@ impl Engine {
         ExecutionClientPlugin::add_to_linker::<_, HasSelf<_>>(&mut clients, |state| state)
             .map_err(EngineError::Configuration)?;
         clock::start(&wasmtime).map_err(EngineError::Clock)?;
-        let EngineConfig { cache_dir: cache, shipped_dir: shipped, max_memory, concurrency: _ } = config;
-        let places = Places { shipped, cache };
+        let EngineConfig { cache_dir: cache, shipped_dir: shipped, compiler, max_memory, concurrency: _ } = config;
+        let places = Places { shipped, cache, compiler, refusals: Refusals::default() };
         Ok(Self { inner: Arc::new(Inner { wasmtime, workloads, clients, places, max_memory }) })
     }
 
     /// The file of the cache in which a component that was loaded is kept; nothing where there is no cache.
     pub fn cache_entry(&self, artifact: &Artifact) -> Option<PathBuf> {
         self.inner.places.entry(&self.inner.wasmtime, artifact)
+    }
+
+    /// Whether a component can be loaded, or is refused, without compiling it.
+    pub fn is_known(&self, artifact: &Artifact) -> bool {
+        self.inner.places.is_known(&self.inner.wasmtime, artifact)
     }
 
     /// Loads a component: compiles it or finds it compiled, holds its types against the contract, and asks what it is.

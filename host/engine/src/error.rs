@@ -1,9 +1,13 @@
 //! Why a component was not loaded: one variant for each stage, each with what to do about it.
 
 use opstack_core::blame::{Blame, Fault};
+use serde::{Deserialize, Serialize};
+
+/// The one reason that is the host's own.
+const COMPILER_FAILED: &str = "CompilerFailed";
 
 /// A component was not loaded.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum LoadError {
     /// Too many bytes, as delivered or after decompression.
     #[error("the component is larger than {limit} bytes; build it with lto, opt-level \"s\" and strip")]
@@ -61,6 +65,29 @@ pub enum LoadError {
         /// What is wrong.
         why: String,
     },
+    /// The compiler would be busy with it out of all proportion.
+    #[error(
+        "it is not compiled, for that would take too long: {why}; split the function, or build it with opt-level \"s\""
+    )]
+    TooComplex {
+        /// What there is too much of.
+        why: String,
+    },
+    /// Compiling it took more than is allowed.
+    #[error(
+        "compiling it takes more than the {what} that are allowed; make it smaller, or let the operator allow more by \
+         --compile-memory-mib and --compile-seconds"
+    )]
+    CompileLimit {
+        /// What is allowed.
+        what: String,
+    },
+    /// There was no compiler, or somebody ended it.
+    #[error("the process that compiles it failed: {why}; it is tried again")]
+    CompilerFailed {
+        /// What happened.
+        why: String,
+    },
     /// A limit beyond what the engine can give.
     #[error("spec.limits.memoryMib asks for more than the {max_mib} MiB that a call can have")]
     Limits {
@@ -69,6 +96,7 @@ pub enum LoadError {
     },
     /// Its `describe` failed.
     #[error("its describe failed: {0}")]
+    #[serde(skip)]
     Describe(Fault),
 }
 
@@ -84,6 +112,9 @@ impl LoadError {
             Self::NoWorld => "NoWorld",
             Self::Mismatch { .. } => "Mismatch",
             Self::Compile { .. } => "Compile",
+            Self::TooComplex { .. } => "TooComplex",
+            Self::CompileLimit { .. } => "CompileLimit",
+            Self::CompilerFailed { .. } => COMPILER_FAILED,
             Self::Limits { .. } => "Limits",
             Self::Describe(fault) => fault.reason,
         }
@@ -91,6 +122,10 @@ impl LoadError {
 
     /// Whether the host is to blame and not the plugin.
     pub fn is_hosts(&self) -> bool {
-        matches!(self, Self::Describe(fault) if fault.blame == Blame::Host)
+        match self {
+            Self::Describe(fault) => fault.blame == Blame::Host,
+            Self::CompilerFailed { .. } => true,
+            _ => false,
+        }
     }
 }

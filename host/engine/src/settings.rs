@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
+use crate::compiler::Compiler;
+
 /// Settings of the engine.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
@@ -10,6 +12,8 @@ pub struct EngineConfig {
     pub cache_dir: Option<PathBuf>,
     /// Compiled components that came with the program, read before those of the cache and never written; none if absent.
     pub shipped_dir: Option<PathBuf>,
+    /// Where components are compiled.
+    pub compiler: Compiler,
     /// Calls at once. Each may ask an execution client, which is one instance more.
     pub concurrency: u32,
     /// Largest memory that a plugin's limits may allow, in bytes.
@@ -18,7 +22,8 @@ pub struct EngineConfig {
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { cache_dir: None, shipped_dir: None, concurrency: 64, max_memory: 256 * 1024 * 1024 }
+        let compiler = Compiler::default();
+        Self { cache_dir: None, shipped_dir: None, compiler, concurrency: 64, max_memory: 256 * 1024 * 1024 }
     }
 }
 
@@ -74,5 +79,13 @@ pub(crate) fn on_demand() -> Config {
         .memory_init_cow(true)
         // A trap says what the guest logged; a backtrace of a stripped module would say nothing, and costs time.
         .wasm_backtrace_max_frames(None);
+    settings
+}
+
+/// The same for a process that compiles and runs nothing, and whose time and memory do not depend on how many processors there
+/// are. The machine code is that of the others.
+pub(crate) fn one_thread() -> Config {
+    let mut settings = on_demand();
+    settings.parallel_compilation(false);
     settings
 }

@@ -1,6 +1,7 @@
 //! The command line. Each command is a file; this one only names them.
 
 mod aside;
+pub mod compile_worker;
 mod completions;
 mod crds;
 mod fetch;
@@ -46,6 +47,9 @@ enum Command {
     Init(init::Command),
     /// Fetch a file and check its digest, as an init container.
     Fetch(fetch::Args),
+    /// Compile the component on standard input, within limits.
+    #[command(hide = true)]
+    CompileWorker(compile_worker::Args),
     /// Print completions for a shell.
     Completions(completions::Args),
 }
@@ -66,6 +70,7 @@ impl Cli {
             Command::Rbac(args) => args.run(),
             Command::Init(command) => command.run(),
             Command::Fetch(args) => args.run(),
+            Command::CompileWorker(args) => args.run(),
             Command::Completions(args) => args.run(),
         }
     }

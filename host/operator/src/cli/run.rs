@@ -1,9 +1,13 @@
 //! `opstack run`: the settings of the operator. What they lead to is in [`crate::run`].
 
+use anyhow::Context as _;
 use clap::ValueEnum;
+use opstack_engine::{CompileLimits, Compiler};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use super::compile_worker;
 
 /// Run the operator.
 #[derive(Debug, clap::Args)]
@@ -32,6 +36,9 @@ pub struct Args {
     /// Every object is looked at again after so many seconds, even if nothing changed.
     #[arg(long, default_value = "36000", value_parser = clap::value_parser!(u64).range(1..))]
     pub resync_interval: u64,
+    /// The compiler of plugins.
+    #[command(flatten)]
+    pub compiler: CompilerArgs,
     /// Leader election.
     #[command(flatten)]
     pub leader: LeaderArgs,
@@ -41,6 +48,37 @@ pub struct Args {
     /// Logs and traces.
     #[command(flatten)]
     pub log: LogArgs,
+}
+
+/// The compiler of plugins, which runs in a process of its own.
+#[derive(Debug, clap::Args)]
+pub struct CompilerArgs {
+    /// Memory that compiling one plugin may take, in MiB; two are compiled at once.
+    #[arg(long, value_name = "MIB", default_value = "384", value_parser = clap::value_parser!(u32).range(64..))]
+    pub compile_memory_mib: u32,
+    /// Processor time that compiling one plugin may take, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub compile_seconds: u32,
+}
+
+impl CompilerArgs {
+    /// This program as its own compiler: the file that runs, even where another has taken its place since.
+    ///
+    /// # Errors
+    /// When the program can't tell where it is.
+    pub fn compiler(&self) -> anyhow::Result<Compiler> {
+        let running = PathBuf::from("/proc/self/exe");
+        let program =
+            if running.exists() { running } else { std::env::current_exe().context("failed to find this program")? };
+        Ok(Compiler::Child(compile_worker::compiler(program, self.limits())))
+    }
+
+    fn limits(&self) -> CompileLimits {
+        CompileLimits {
+            memory: u64::from(self.compile_memory_mib) * 1024 * 1024,
+            cpu_seconds: self.compile_seconds.into(),
+        }
+    }
 }
 
 /// Leader election.
