@@ -11,11 +11,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
+use crate::plugins::gate::Gate;
 
 /// A watch may fail for so long before what it fed counts as stale.
 const STALE_AFTER: Duration = Duration::from_secs(30);
@@ -28,13 +28,13 @@ pub struct Admin {
     started: Instant,
     /// When the API server answered last, in milliseconds since the start.
     answered: AtomicU64,
-    plugins_seen: watch::Receiver<bool>,
+    gate: Arc<Gate>,
 }
 
 impl Admin {
     /// An admin server for a running operator.
-    pub fn new(cx: Arc<Context>, plugins_seen: watch::Receiver<bool>) -> Arc<Self> {
-        Arc::new(Self { cx, started: Instant::now(), answered: AtomicU64::new(0), plugins_seen })
+    pub fn new(cx: Arc<Context>, gate: Arc<Gate>) -> Arc<Self> {
+        Arc::new(Self { cx, started: Instant::now(), answered: AtomicU64::new(0), gate })
     }
 
     /// Serves until `stop`.
@@ -64,7 +64,7 @@ impl Admin {
 
     /// Why the operator's picture of the cluster may not be trusted; nothing if it may.
     pub fn unready(&self) -> Option<String> {
-        if !*self.plugins_seen.borrow() {
+        if !self.gate.is_open() {
             return Some("plugins are being loaded".into());
         }
         if let Some((kind, since)) = self.cx.hub.stale().filter(|(_, since)| *since > STALE_AFTER) {

@@ -140,6 +140,6 @@ impl Fence for ByLease {
     fn still_leader(&self) -> Result<u64, String> {
         let term = self.0.check().map_err(|fault| fault.message)?;
         // Only equality matters.
-        Ok(u64::from(term.token.cast_unsigned()))
+        Ok(term.token)
     }
 }

@@ -12,6 +12,7 @@ use crate::leader::Leader;
 use crate::metrics::Metrics;
 use crate::plugins::Registry;
 use crate::report::Written;
+use crate::terms::{Terms, Within};
 use crate::turns::Turns;
 
 /// Handles on everything around a reconcile.
@@ -34,11 +35,23 @@ pub struct Context {
     pub written: Written,
     /// Whose turn it is to have its pods replaced.
     pub turns: Turns,
+    /// The term that the two above are of.
+    pub terms: Terms,
 }
 
 impl Context {
-    /// Forgets an object that is gone.
+    /// Begins a reconcile of a term, which is the term while what is returned lives.
+    pub async fn enter(&self, term: u64) -> Within<'_> {
+        let forget = || {
+            self.baselines.clear();
+            self.turns.clear();
+        };
+        self.terms.enter(term, forget).await
+    }
+
+    /// Forgets an object that is gone: nothing is asked or done for it any more.
     pub fn forget(&self, key: &ObjectKey) {
+        self.chain.forget(key);
         self.hub.deps.forget(key);
         self.baselines.forget(key);
         self.written.forget(key);

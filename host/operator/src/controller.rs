@@ -3,10 +3,10 @@
 //! A controller outlives its plugin: while the plugin is not loaded, objects can still be deleted, and say why nothing else happens.
 
 use opstack_core::ids::{GroupKind, Gvk, ObjectKey, PluginName};
+use opstack_core::requeue::Requeue;
 use rand::Rng;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug, info, info_span};
@@ -15,6 +15,7 @@ use crate::cache::Keep;
 use crate::context::Context;
 use crate::hub::Wake;
 use crate::plugins::crd;
+use crate::plugins::gate::Gate;
 use crate::queue::Queue;
 use crate::reconcile::{ServedKind, reconcile};
 
@@ -33,20 +34,14 @@ pub struct Controllers {
     workers: TaskTracker,
     stop: CancellationToken,
     concurrency: usize,
-    /// Turns true when the plugins found at the start have been dealt with.
-    plugins_seen: watch::Receiver<bool>,
+    gate: Arc<Gate>,
 }
 
 impl Controllers {
     /// No controllers yet; each will work on `concurrency` objects at once until `stop`.
-    pub fn new(
-        cx: Arc<Context>,
-        concurrency: usize,
-        plugins_seen: watch::Receiver<bool>,
-        stop: CancellationToken,
-    ) -> Arc<Self> {
+    pub fn new(cx: Arc<Context>, concurrency: usize, gate: Arc<Gate>, stop: CancellationToken) -> Arc<Self> {
         let (running, workers) = (Mutex::default(), TaskTracker::new());
-        Arc::new(Self { cx, running, workers, stop, concurrency, plugins_seen })
+        Arc::new(Self { cx, running, workers, stop, concurrency, gate })
     }
 
     /// Looks at the CustomResourceDefinition of a name and starts, changes or stops its controller.
@@ -108,6 +103,8 @@ impl Controllers {
             if let Some(controller) = running.remove(&kind) {
                 info!(%kind, "no longer serving");
                 controller.stop.cancel();
+                // Nobody reconciles its objects any more, so nobody else would.
+                self.cx.hub.cache.keys(&kind).iter().for_each(|key| self.cx.forget(key));
                 self.cx.hub.unserve(&kind);
             }
         }
@@ -154,20 +151,24 @@ impl Controllers {
             .chain(&served.reads)
             .map(|kind| kind.group_kind.clone())
             .collect();
-        let mut plugins_seen = self.plugins_seen.clone();
         loop {
-            let next = async {
+            let key = tokio::select! { key = queue.next() => key, () = stop.cancelled() => return };
+            // Asked when there is something to do: the term in which this worker began to wait may be long over.
+            let admitted = async {
+                let term = self.cx.leader.leading().await;
+                self.gate.admits(&served.plugin, term).await;
                 // A picture with holes would make objects wait that need not.
-                let _ = plugins_seen.wait_for(|seen| *seen).await;
-                self.cx.leader.leading().await;
                 self.cx.hub.listed(&kinds).await;
-                queue.next().await
+                self.cx.enter(term).await
             };
-            let key = tokio::select! { key = next => key, () = stop.cancelled() => return };
+            let within = tokio::select! {
+                within = admitted => within,
+                () = stop.cancelled() => return queue.done(key, Requeue::Behind, 0.0),
+            };
             let span = info_span!("reconcile", kind = %key.kind.kind, ns = %key.namespace, name = %key.name);
             let timer = self.cx.metrics.reconcile(served.plugin.as_str());
             let requeue = reconcile(&self.cx, &served, &key, queue.depth()).instrument(span).await;
-            drop(timer);
+            drop((timer, within));
             debug!(%key, ?requeue, "reconciled");
             queue.done(key, requeue, rand::rng().random());
         }

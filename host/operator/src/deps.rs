@@ -13,6 +13,8 @@ pub enum Lookup {
     Version(ObjectKey),
     /// The objects of a kind that a selector selects.
     List(Listing),
+    /// What users want of the objects of a kind, whichever: none comes, goes or changes without a sign.
+    Intents(GroupKind),
     /// The plugin of an execution client, there or not.
     Client(String),
 }

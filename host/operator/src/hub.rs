@@ -199,7 +199,12 @@ impl Hub {
             return;
         }
         wake(Lookup::Object);
-        let wait = if change.differs_in(|entry| &entry.intent) { LIST_DEBOUNCE } else { LIST_STATUS_DEBOUNCE };
+        let is_intent = change.differs_in(|entry| &entry.intent);
+        if is_intent {
+            let askers = self.deps.askers(&Lookup::Intents(change.key.kind.clone()));
+            askers.into_iter().for_each(|asker| self.wake_after(asker, LIST_DEBOUNCE));
+        }
+        let wait = if is_intent { LIST_DEBOUNCE } else { LIST_STATUS_DEBOUNCE };
         let sides = [&change.before, &change.after];
         let selects = |selector: &str| {
             let selector = Selector::parse(selector);
@@ -207,9 +212,13 @@ impl Hub {
         };
         let listers = self.deps.listers(&change.key.kind, &change.key.namespace, selects);
         for lister in listers.into_iter().filter(|lister| Some(lister) != knows) {
-            if let Some((queue, _)) = self.queue_of(&lister.kind) {
-                queue.add_after(lister, wait);
-            }
+            self.wake_after(lister, wait);
+        }
+    }
+
+    fn wake_after(&self, key: ObjectKey, wait: Duration) {
+        if let Some((queue, _)) = self.queue_of(&key.kind) {
+            queue.add_after(key, wait);
         }
     }
 

@@ -13,6 +13,7 @@ use kube::Client;
 use kube::api::{Api, PostParams};
 use opstack_core::blame::{Blame, Fault};
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -42,8 +43,10 @@ pub struct Config {
 /// A term of leadership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Term {
+    /// Counts the terms of this process: one that was lost and gained again is another, whatever the Lease says.
+    pub token: u64,
     /// The Lease's transition count: grows with every change of holder.
-    pub token: i32,
+    transitions: i32,
     until: Instant,
 }
 
@@ -51,20 +54,21 @@ pub struct Term {
 pub struct Leader {
     config: Config,
     term: watch::Sender<Option<Term>>,
+    terms: AtomicU64,
     seen: Mutex<Option<(String, Instant)>>,
 }
 
 impl Leader {
     /// Not yet anything.
     pub fn new(config: Config) -> Self {
-        Self { config, term: watch::Sender::new(None), seen: Mutex::default() }
+        Self { config, term: watch::Sender::new(None), terms: AtomicU64::new(0), seen: Mutex::default() }
     }
 
     /// Leads for ever without a Lease: for development with `--leader-elect=false`.
     pub fn alone(config: Config) -> Self {
         let leader = Self::new(config);
         let until = Instant::now() + Duration::from_secs(60 * 60 * 24 * 365 * 10);
-        leader.term.send_replace(Some(Term { token: 0, until }));
+        leader.term.send_replace(Some(Term { token: 0, transitions: 0, until }));
         leader
     }
 
@@ -101,10 +105,11 @@ impl Leader {
         }
     }
 
-    /// Returns as soon as this process leads.
-    pub async fn leading(&self) {
+    /// Returns the number of the term as soon as this process leads.
+    pub async fn leading(&self) -> u64 {
         // The sender lives as long as `self`.
-        let _ = self.term.subscribe().wait_for(Option::is_some).await;
+        let mut terms = self.term.subscribe();
+        terms.wait_for(Option::is_some).await.ok().and_then(|term| *term).map_or(0, |term| term.token)
     }
 
     /// Follows gains and losses of leadership.
@@ -120,7 +125,7 @@ impl Leader {
             let begun = Instant::now();
             let outcome = timeout(self.config.duration / 3, self.round(&leases)).await;
             match outcome {
-                Ok(Ok(Some(token))) => self.hold(token, begun),
+                Ok(Ok(Some(transitions))) => self.hold(transitions, begun),
                 Ok(Ok(None)) => self.lose("another replica holds the lease"),
                 Ok(Err(error)) => warn!(%error, "failed to renew the lease"),
                 Err(_) => warn!("failed to renew the lease in time"),
@@ -133,9 +138,12 @@ impl Leader {
         self.release(&leases).await;
     }
 
-    fn hold(&self, token: i32, begun: Instant) {
+    fn hold(&self, transitions: i32, begun: Instant) {
         let margin = self.config.duration / 5;
-        let term = Term { token, until: begun + self.config.duration - margin };
+        let now = Instant::now();
+        let known = self.term.borrow().filter(|known| known.transitions == transitions && now < known.until);
+        let token = known.map_or_else(|| self.terms.fetch_add(1, Ordering::Relaxed) + 1, |known| known.token);
+        let term = Term { token, transitions, until: begun + self.config.duration - margin };
         if self.term.send_replace(Some(term)).is_none() {
             info!(identity = self.config.identity, token, "leading");
         }

@@ -34,5 +34,6 @@ pub mod report;
 pub mod run;
 pub mod secrets;
 pub mod telemetry;
+pub mod terms;
 pub mod turns;
 pub mod view;

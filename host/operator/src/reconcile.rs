@@ -59,7 +59,6 @@ impl Outcome {
 pub async fn reconcile(cx: &Context, served: &ServedKind, key: &ObjectKey, in_line: usize) -> Requeue {
     let Some(entry) = cx.hub.cache.get(key) else {
         cx.forget(key);
-        cx.chain.forget(key);
         return Requeue::Await;
     };
     let object = entry.parsed();

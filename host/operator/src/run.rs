@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use kube::config::KubeConfigOptions;
 use kube::{Client, Config};
 use opstack_core::answer::Facts as ClusterFacts;
-use opstack_core::ids::ObjectKey;
+use opstack_core::ids::{ObjectKey, PluginName};
 use opstack_core::requeue::Requeue;
 use opstack_engine::{Engine, EngineConfig};
 use std::net::SocketAddr;
@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -31,7 +30,9 @@ use crate::kinds::Kinds;
 use crate::leader::{self, Leader};
 use crate::own;
 use crate::page::Page;
+use crate::plugins::gate::Gate;
 use crate::plugins::loader::{self, Loader};
+use crate::plugins::service::Service;
 use crate::plugins::{Registry, crd};
 use crate::queue::Queue;
 use crate::telemetry;
@@ -103,7 +104,8 @@ struct Operator {
     cx: Arc<Context>,
     controllers: Arc<Controllers>,
     loader: Arc<Loader>,
-    plugins_seen: watch::Sender<bool>,
+    service: Arc<Service>,
+    gate: Arc<Gate>,
     stop: CancellationToken,
 }
 
@@ -115,6 +117,7 @@ impl Operator {
         let config = EngineConfig {
             cache_dir: args.cache_dir.clone().or_else(offline::cache_dir),
             shipped_dir: args.compiled_dir.clone(),
+            compiler: args.compiler.compiler()?,
             ..EngineConfig::default()
         };
         let engine = Engine::new(config).context("failed to start the WebAssembly engine")?;
@@ -137,16 +140,18 @@ impl Operator {
             baselines: Default::default(),
             written: Default::default(),
             turns: Default::default(),
+            terms: Default::default(),
         });
-        let plugins_seen = watch::Sender::new(false);
-        let controllers = Controllers::new(cx.clone(), args.concurrency.max(1), plugins_seen.subscribe(), stop.clone());
-        let loader = Arc::new(Loader::new(cx.clone(), controllers.clone(), engine));
-        Ok(Self { cx, controllers, loader, plugins_seen, stop })
+        let gate = Arc::<Gate>::default();
+        let controllers = Controllers::new(cx.clone(), args.concurrency.max(1), gate.clone(), stop.clone());
+        let service = Arc::new(Service::new(cx.clone(), controllers.clone(), gate.clone()));
+        let loader = Arc::new(Loader::new(cx.clone(), service.clone(), engine));
+        Ok(Self { cx, controllers, loader, service, gate, stop })
     }
 
     async fn run(self, args: Args, listener: TcpListener, page: Option<TcpListener>) -> anyhow::Result<()> {
         let operator = Arc::new(self);
-        let admin = Admin::new(operator.cx.clone(), operator.plugins_seen.subscribe());
+        let admin = Admin::new(operator.cx.clone(), operator.gate.clone());
         if let Some(listener) = page {
             tokio::spawn(Page::new(operator.cx.clone(), admin.clone()).serve(listener, operator.stop.clone()));
         }
@@ -179,26 +184,26 @@ impl Operator {
         Ok(())
     }
 
-    /// What only a leader does: installs the operator's own kind, and those of plugins that were loaded on standby.
+    /// What only a leader does: installs the operator's own kind, and lets plugins serve that were loaded on standby.
     async fn lead(self: Arc<Self>) {
         let mut terms = self.cx.leader.subscribe();
         loop {
-            if terms.wait_for(Option::is_some).await.is_err() {
+            let Ok(Some(term)) = terms.wait_for(Option::is_some).await.map(|term| term.map(|term| term.token)) else {
                 return;
-            }
+            };
             while let Err(error) = self.install_own().await {
                 warn!(%error, "failed to install the CustomResourceDefinition of Plugin; trying again");
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
-            self.loader.install_all().await;
+            let unclear = self.service.begin(term).await;
             self.watch_plugins().await;
             // Their statuses are the leader's to write.
             self.cx.hub.cache.keys(&loader::gvk().group_kind).iter().for_each(|key| self.cx.hub.wake(key));
-            if terms.wait_for(Option::is_none).await.is_err() {
+            self.service.retry(unclear, term).await;
+            // A term that was lost and gained again while nobody looked is another one.
+            if terms.wait_for(|now| now.is_none_or(|now| now.token != term)).await.is_err() {
                 return;
             }
-            self.cx.baselines.clear();
-            self.cx.turns.clear();
         }
     }
 
@@ -263,7 +268,7 @@ impl Operator {
         self.cx.hub.need(&opstack_core::ids::Gvk::new("", "v1", "ConfigMap"), Keep { body: true, status: true });
     }
 
-    /// Follows Plugin objects; the first pass over them opens the gate for all reconciles.
+    /// Follows Plugin objects, each by itself. Those that are there at the start open the gate for all reconciles.
     async fn follow_plugins(self: Arc<Self>, dir: Option<std::path::PathBuf>) {
         let queue = Arc::new(Queue::default());
         let gvk = loader::gvk();
@@ -275,22 +280,46 @@ impl Operator {
         if let Some(dir) = dir {
             self.loader.load_dir(&dir).await;
         }
-        for key in self.cx.hub.cache.keys(&gvk.group_kind) {
-            let requeue = self.loader.reconcile(&key).await;
-            if requeue == Requeue::Backoff {
-                queue.add_after(key, Duration::from_secs(1));
-            }
-        }
-        self.loader.established().await;
-        self.plugins_seen.send_replace(true);
-        info!("plugins are loaded");
+        let keys = self.cx.hub.cache.keys(&gvk.group_kind);
+        self.gate.expect(keys.iter().filter_map(|key| PluginName::parse(&key.name).ok()).collect());
+        keys.into_iter().for_each(|key| queue.add(key));
+        tokio::spawn(self.clone().open_gate());
         loop {
             let key: ObjectKey = queue.next().await;
-            let requeue = self.loader.reconcile(&key).await;
-            queue.done(key, requeue, rand::random());
+            let (operator, queue) = (self.clone(), queue.clone());
+            tokio::spawn(async move {
+                let requeue = operator.loader.reconcile(&key).await;
+                if let Ok(name) = PluginName::parse(&key.name) {
+                    operator.gate.loaded(&name);
+                }
+                queue.done(key, requeue, rand::random());
+            });
         }
     }
+
+    /// Opens the gate when all plugins are loaded and their kinds are served, or when that takes long.
+    async fn open_gate(self: Arc<Self>) {
+        let served = async {
+            self.gate.all_loaded().await;
+            let mut listed = self.cx.hub.subscribe();
+            loop {
+                listed.borrow_and_update();
+                let kinds = self.controllers.kinds();
+                if self.service.kinds().iter().all(|kind| kinds.contains(kind)) || listed.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        match tokio::time::timeout(SERVED_WITHIN, served).await {
+            Ok(()) => info!("plugins are loaded"),
+            Err(_) => warn!("some plugins are not loaded yet, or their kinds not served; the objects of others go on"),
+        }
+        self.gate.open();
+    }
 }
+
+/// How long all objects wait at the start for what plugins there are.
+const SERVED_WITHIN: Duration = Duration::from_secs(20);
 
 fn leader(args: &Args) -> Leader {
     let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_string();

@@ -144,6 +144,22 @@ fn conditions_schema() -> Value {
     })
 }
 
+/// Whether a definition is as one wants it that is about to be installed.
+pub fn is_installed(live: &Value, wanted: &Value) -> bool {
+    live["metadata"]["annotations"][HASH] == wanted["metadata"]["annotations"][HASH]
+}
+
+/// The definition in the cluster that has the name of one that is wanted.
+///
+/// # Errors
+/// What the API server says.
+pub async fn live(client: &Client, wanted: &Value) -> Result<Option<Value>, Fault> {
+    let name = wanted["metadata"]["name"].as_str().unwrap_or_default();
+    let live = api(client).get_opt(name).await;
+    let what = || format!("failed to read the CustomResourceDefinition {name}");
+    live.map(|live| live.map(|live| live.object)).map_err(|error| fault_of(&error, &what()))
+}
+
 /// Installs or updates a CRD. True if something was written.
 ///
 /// # Errors
@@ -159,18 +175,15 @@ pub async fn install(client: &Client, crd: &Value, plugin: &PluginName) -> Resul
     Ok(true)
 }
 
-/// Whether a CRD may be installed, and is already as it should be. Writes nothing, so that a standby can ask, too.
+/// Whether a CRD may be installed, and is already as it should be. Writes nothing.
 ///
 /// # Errors
 /// When the definition is another plugin's or nobody's, a stored version would go, a stored object would not be what it is, or the
 /// API server refuses.
-pub async fn check(client: &Client, crd: &Value, plugin: &PluginName) -> Result<bool, Fault> {
-    let name = crd["metadata"]["name"].as_str().unwrap_or_default();
-    let what = format!("failed to read the CustomResourceDefinition {name}");
-    let live = api(client).get_opt(name).await.map_err(|error| fault_of(&error, &what))?;
-    let Some(live) = live.map(|live| live.object) else { return Ok(false) };
+async fn check(client: &Client, crd: &Value, plugin: &PluginName) -> Result<bool, Fault> {
+    let Some(live) = live(client, crd).await? else { return Ok(false) };
     guard(&live, crd, plugin)?;
-    if live["metadata"]["annotations"][HASH] == crd["metadata"]["annotations"][HASH] {
+    if is_installed(&live, crd) {
         return Ok(true);
     }
     if !allows_breaking(&live) {

@@ -1,7 +1,7 @@
-//! From `Plugin` objects to plugins in service.
+//! From `Plugin` objects to loaded plugins.
 //!
-//! A change of the object or of its ConfigMap loads the component anew and swaps it in. Whatever goes wrong with a new version,
-//! the old one serves on, and the object's status says why.
+//! A change of the object or of its ConfigMap loads the component anew. Whatever goes wrong with a new version, the old one serves
+//! on, and the object's status says why. What waits for a compiler holds up nothing that does not.
 
 use opstack_core::answer::{Condition, Truth};
 use opstack_core::blame::{Blame, Fault};
@@ -9,28 +9,35 @@ use opstack_core::grants::Grants;
 use opstack_core::hash;
 use opstack_core::ids::{GroupKind, Gvk, ObjectKey, PluginName};
 use opstack_core::requeue::{self, Requeue};
-use opstack_engine::{Artifact, Engine, LoadError, Role};
+use opstack_engine::{Artifact, Engine, LoadError, Plugin, Role};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::object::{self, PluginSpec};
-use super::{Serving, crd, revoke, source};
+use super::service::Service;
+use super::{Serving, source};
 use crate::context::Context;
-use crate::controller::Controllers;
 use crate::deps::Lookup;
 
-/// How long the API server may take to serve a new kind.
-const ESTABLISHED_WITHIN: Duration = Duration::from_secs(20);
+/// Components whose bytes are in memory at once, beside those that are being compiled.
+const OPENED_AT_ONCE: usize = 2;
+/// Compilers at once. Each may take the memory that is allowed to one.
+const COMPILED_AT_ONCE: usize = 2;
+/// What is refused and loaded is tried again after so long, whatever wakes it before: that costs a call or two.
+const REFUSED_AGAIN: Duration = Duration::from_secs(300);
 
 /// Loads plugins.
 pub struct Loader {
     cx: Arc<Context>,
-    controllers: Arc<Controllers>,
+    service: Arc<Service>,
     engine: Engine,
+    opening: Semaphore,
+    compiling: Semaphore,
     /// What was loaded last under a name: hash of the spec and version of its ConfigMap.
     seen: Mutex<HashMap<PluginName, String>>,
 }
@@ -41,28 +48,37 @@ pub fn gvk() -> Gvk {
 }
 
 impl Loader {
-    /// A loader that puts plugins into the registry of the context.
-    pub fn new(cx: Arc<Context>, controllers: Arc<Controllers>, engine: Engine) -> Self {
-        Self { cx, controllers, engine, seen: Mutex::default() }
+    /// A loader of plugins for a service.
+    pub fn new(cx: Arc<Context>, service: Arc<Service>, engine: Engine) -> Self {
+        let (opening, compiling) = (Semaphore::new(OPENED_AT_ONCE), Semaphore::new(COMPILED_AT_ONCE));
+        Self { cx, service, engine, opening, compiling, seen: Mutex::default() }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, HashMap<PluginName, String>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Brings one plugin to where its object wants it. Says when to look again.
     pub async fn reconcile(&self, key: &ObjectKey) -> Requeue {
         let Ok(name) = PluginName::parse(&key.name) else { return Requeue::Await };
         let Some(entry) = self.cx.hub.cache.get(key).filter(|entry| !entry.live.terminating) else {
-            self.unload(&name);
+            self.seen().remove(&name);
+            self.service.remove(&name);
             self.cx.hub.deps.forget(key);
             return Requeue::Await;
         };
         let object = entry.parsed();
         let outcome = self.advance(key, &name, &object).await;
-        let requeue = match &outcome {
-            Err(fault) if requeue::retried(fault.blame) => Requeue::Backoff,
-            _ => Requeue::Await,
-        };
         if let Err(fault) = &outcome {
             warn!(plugin = %name, blame = %fault.blame, reason = fault.reason, "{fault}");
         }
+        let requeue = match (&outcome, self.seen().contains_key(&name)) {
+            (Ok(()), _) => Requeue::Await,
+            (Err(fault), is_loaded) => match requeue::after(fault) {
+                Requeue::Await if is_loaded => Requeue::After(REFUSED_AGAIN),
+                other => other,
+            },
+        };
         match self.report(key, &name, &object, outcome.err().as_ref()).await {
             Ok(()) => requeue,
             Err(_) => Requeue::Backoff,
@@ -72,156 +88,108 @@ impl Loader {
     async fn advance(&self, key: &ObjectKey, name: &PluginName, object: &Value) -> Result<(), Fault> {
         let spec = serde_json::from_value::<PluginSpec>(object["spec"].clone());
         // First of all: what fails below must not keep a right that was taken.
-        revoke::restrict(&self.cx, name, spec.as_ref().ok());
-        let spec = spec.map_err(|error| Fault::new(Blame::Spec, "InvalidSpec", format!("spec: {error}")))?;
-        let version = self.follow_source(key, &spec);
+        self.service.restrict(name, spec.as_ref().ok());
+        let spec = spec.map_err(|error| Fault::new(Blame::Spec, "InvalidSpec", format!("spec: {error}")));
+        let supplied = match spec {
+            Ok(spec) => self.supply(key, name, &spec, object).await,
+            Err(fault) => Err(fault),
+        };
+        supplied.inspect_err(|_| {
+            if self.seen().remove(name).is_some() {
+                self.service.supply(name, None);
+            }
+        })?;
+        let admitted = self.service.admit(name).await;
+        if admitted.is_err() {
+            self.cx.hub.deps.add(key, self.service.rests_on(name));
+        }
+        admitted
+    }
+
+    /// Loads what the object asks for, unless it is loaded.
+    async fn supply(&self, key: &ObjectKey, name: &PluginName, spec: &PluginSpec, object: &Value) -> Result<(), Fault> {
+        let version = self.follow_source(key, spec);
         let stamp = hash::of_parts([object["spec"].to_string().as_str(), version.as_str()]);
-        let is_seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(name) == Some(&stamp);
-        if is_seen && self.cx.registry.get(name).is_some() {
+        if self.seen().get(name) == Some(&stamp) {
             return Ok(());
         }
-        let bytes = source::fetch(&self.cx.hub.client, &spec.source, &self.cx.facts.operator_namespace).await?;
-        let serving = self.load(name, &spec, bytes).await?;
+        let serving = Serving {
+            name: name.clone(),
+            plugin: self.load(spec).await?,
+            grants: spec.grants.grants()?,
+            configuration: spec.configuration.to_string().into(),
+        };
+        check(&serving)?;
         // Loading takes a while: what was taken meanwhile must not be given back.
-        if self
-            .cx
-            .hub
-            .cache
-            .get(key)
-            .is_none_or(|entry| entry.live.terminating || entry.parsed()["spec"] != object["spec"])
-        {
+        if self.is_superseded(key, object) {
             return Err(Fault::new(Blame::Host, "Superseded", "the Plugin changed while its component was loaded"));
         }
-        self.put_into_service(serving).await?;
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), stamp);
+        self.service.supply(name, Some(serving));
+        self.seen().insert(name.clone(), stamp);
         Ok(())
     }
 
     /// Lets changes of the ConfigMap wake the object; gives the version that is known now.
     fn follow_source(&self, key: &ObjectKey, spec: &PluginSpec) -> String {
-        let Some(source) = &spec.source.config_map else { return String::new() };
-        let namespace = source.namespace.as_deref().unwrap_or(&self.cx.facts.operator_namespace);
-        let config_map = ObjectKey::new(GroupKind::new("", "ConfigMap"), namespace, &source.name);
-        let version = self.cx.hub.cache.get(&config_map).map(|entry| entry.resource_version.to_string());
-        self.cx.hub.deps.record(key, [Lookup::Version(config_map)].into());
-        version.unwrap_or_default()
+        let config_map = spec.source.config_map.as_ref().map(|source| {
+            let namespace = source.namespace.as_deref().unwrap_or(&self.cx.facts.operator_namespace);
+            ObjectKey::new(GroupKind::new("", "ConfigMap"), namespace, &source.name)
+        });
+        self.cx.hub.deps.record(key, config_map.clone().map(Lookup::Version).into_iter().collect());
+        let entry = config_map.and_then(|config_map| self.cx.hub.cache.get(&config_map));
+        entry.map(|entry| entry.resource_version.to_string()).unwrap_or_default()
     }
 
-    /// Loads a component and checks it against what the object allows.
-    async fn load(&self, name: &PluginName, spec: &PluginSpec, bytes: Vec<u8>) -> Result<Serving, Fault> {
-        let (engine, limits, pinned) = (self.engine.clone(), spec.limits.limits(), spec.digest.clone());
-        let loaded = spawn_blocking(move || load(&engine, &bytes, limits, pinned.as_deref())).await;
-        let plugin = loaded.map_err(|error| Fault::new(Blame::Host, "LoadTask", error.to_string()))??;
-        let serving = Serving {
-            name: name.clone(),
-            plugin,
-            grants: spec.grants.grants()?,
-            configuration: spec.configuration.to_string().into(),
-        };
-        check(&serving)?;
-        Ok(serving)
+    fn is_superseded(&self, key: &ObjectKey, object: &Value) -> bool {
+        let now = self.cx.hub.cache.get(key);
+        now.is_none_or(|entry| entry.live.terminating || entry.parsed()["spec"] != object["spec"])
     }
 
-    /// Installs the kind and lets the plugin serve.
-    ///
-    /// # Errors
-    /// When the kind or the client is another plugin's, or its CRD can't be installed.
-    pub async fn put_into_service(&self, serving: Serving) -> Result<(), Fault> {
-        self.check_taken(&serving)?;
-        if let Some(manifest) = serving.manifest() {
-            let crd = crd::dressed(manifest, &serving.name)?;
-            // Only the leader writes; a standby serves as soon as the leader has installed the kind.
-            if self.cx.leader.check().is_ok() {
-                self.install(&crd, &serving.name).await?;
+    /// Loads a component. What has to be compiled waits apart, and without its bytes.
+    async fn load(&self, spec: &PluginSpec) -> Result<Plugin, Fault> {
+        {
+            let _turn = self.opening.acquire().await;
+            let artifact = self.open(spec).await?;
+            let engine = self.engine.clone();
+            let (artifact, is_known) = blocking(move || {
+                let is_known = engine.is_known(&artifact);
+                (artifact, is_known)
+            })
+            .await?;
+            if is_known {
+                return self.finish(artifact, spec).await;
             }
         }
-        info!(plugin = %serving.name, digest = %serving.plugin.digest(), "in service");
-        let (client, kind) = (serving.client().map(ToString::to_string), serving.kind());
-        self.cx.registry.insert(serving);
-        self.wake(client, kind);
-        Ok(())
+        let _turn = self.compiling.acquire().await;
+        let artifact = self.open(spec).await?;
+        self.finish(artifact, spec).await
     }
 
-    async fn install(&self, crd: &Value, plugin: &PluginName) -> Result<(), Fault> {
-        self.cx.leader.during(crd::install(&self.cx.hub.client, crd, plugin)).await?.map(|_| ())
+    async fn open(&self, spec: &PluginSpec) -> Result<Artifact, Fault> {
+        let bytes = source::fetch(&self.cx.hub.client, &spec.source, &self.cx.facts.operator_namespace).await?;
+        let pinned = spec.digest.clone();
+        blocking(move || open(&bytes, pinned.as_deref())).await?
     }
 
-    /// Installs the kinds of all plugins in service: what a new leader does first.
-    pub async fn install_all(&self) {
-        for serving in self.cx.registry.all() {
-            let Some(manifest) = serving.manifest() else { continue };
-            let installed = match crd::dressed(manifest, &serving.name) {
-                Ok(crd) => self.install(&crd, &serving.name).await,
-                Err(fault) => Err(fault),
-            };
-            if let Err(fault) = installed {
-                warn!(plugin = %serving.name, %fault, "failed to install the plugin's kind");
-            }
-        }
+    async fn finish(&self, artifact: Artifact, spec: &PluginSpec) -> Result<Plugin, Fault> {
+        let (engine, limits) = (self.engine.clone(), spec.limits.limits());
+        blocking(move || engine.load(&artifact, limits).map_err(refused)).await?
     }
 
     /// Puts all plugins of a directory into service, trusted with all that they ask for.
     pub async fn load_dir(&self, dir: &std::path::Path) {
         let (engine, dir) = (self.engine.clone(), dir.to_path_buf());
-        let loaded = spawn_blocking(move || crate::cli::offline::load_dir(&engine, &dir)).await;
-        let all = match loaded {
+        let all = match blocking(move || crate::cli::offline::load_dir(&engine, &dir)).await {
             Ok(Ok(all)) => all,
             Ok(Err(error)) => return tracing::error!("{error:#}"),
-            Err(error) => return tracing::error!(%error, "failed to load plugins"),
+            Err(fault) => return tracing::error!(%fault, "failed to load plugins"),
         };
         for serving in all {
             let name = serving.name.clone();
-            if let Err(fault) = self.put_into_service(serving).await {
+            self.service.supply(&name, Some(serving));
+            if let Err(fault) = self.service.admit(&name).await {
                 warn!(plugin = %name, %fault, "failed to put a plugin into service");
             }
-        }
-    }
-
-    fn check_taken(&self, serving: &Serving) -> Result<(), Fault> {
-        let other = match (serving.kind(), serving.client()) {
-            (Some(kind), _) => self.cx.registry.workload(&kind.group_kind),
-            (None, Some(client)) => self.cx.registry.client(client),
-            (None, None) => None,
-        };
-        match other.filter(|other| other.name != serving.name) {
-            None => Ok(()),
-            Some(other) => {
-                let message = format!("plugin {} serves the same kind or client already", other.name);
-                Err(Fault::new(Blame::Spec, "KindTaken", message))
-            }
-        }
-    }
-
-    fn unload(&self, name: &PluginName) {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-        if revoke::end(&self.cx, name).is_some() {
-            info!(plugin = %name, "out of service");
-        }
-    }
-
-    fn wake(&self, client: Option<String>, kind: Option<Gvk>) {
-        if let Some(client) = client {
-            self.cx.hub.wake_askers(&Lookup::Client(client));
-        }
-        if let Some(kind) = kind {
-            self.controllers.wake_all(&kind.group_kind);
-        }
-    }
-
-    /// Waits, for a bounded time, until the kinds of all loaded plugins are served.
-    pub async fn established(&self) {
-        let served = async {
-            let mut listed = self.cx.hub.subscribe();
-            loop {
-                let kinds = self.controllers.kinds();
-                let missing = self.cx.registry.kinds().into_iter().any(|kind| !kinds.contains(&kind));
-                if !missing || listed.changed().await.is_err() {
-                    return;
-                }
-            }
-        };
-        if tokio::time::timeout(ESTABLISHED_WITHIN, served).await.is_err() {
-            warn!("some plugins' kinds are not yet served by the API server");
         }
     }
 
@@ -281,23 +249,26 @@ fn status_of(serving: &Serving) -> Value {
     })
 }
 
-fn load(
-    engine: &Engine,
-    bytes: &[u8],
-    limits: opstack_engine::Limits,
-    pinned: Option<&str>,
-) -> Result<opstack_engine::Plugin, Fault> {
-    let refused = |error: LoadError| {
-        let blame = if error.is_hosts() { Blame::Host } else { Blame::Plugin };
-        Fault::new(blame, error.reason(), error.to_string())
-    };
+fn refused(error: LoadError) -> Fault {
+    let blame = if error.is_hosts() { Blame::Host } else { Blame::Plugin };
+    Fault::new(blame, error.reason(), error.to_string())
+}
+
+fn open(bytes: &[u8], pinned: Option<&str>) -> Result<Artifact, Fault> {
     let artifact = Artifact::open(bytes).map_err(refused)?;
     let digest = artifact.digest().to_string();
-    if let Some(pinned) = pinned.filter(|pinned| *pinned != digest) {
-        let message = format!("the component has the digest {digest}; spec.digest allows only {pinned}");
-        return Err(Fault::new(Blame::Spec, "DigestMismatch", message));
+    match pinned.filter(|pinned| *pinned != digest) {
+        None => Ok(artifact),
+        Some(pinned) => {
+            let message = format!("the component has the digest {digest}; spec.digest allows only {pinned}");
+            Err(Fault::new(Blame::Spec, "DigestMismatch", message))
+        }
     }
-    engine.load(&artifact, limits).map_err(refused)
+}
+
+/// Runs what takes its time on a thread for that.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+    spawn_blocking(work).await.map_err(|error| Fault::new(Blame::Host, "LoadTask", error.to_string()))
 }
 
 /// Whether the component is what its object is about, and asks for no more than is granted.
@@ -326,7 +297,7 @@ fn check(serving: &Serving) -> Result<(), Fault> {
 /// # Errors
 /// As for a `Plugin` object.
 pub fn trusted(engine: &Engine, bytes: &[u8]) -> Result<Serving, Fault> {
-    let plugin = load(engine, bytes, opstack_engine::Limits::default(), None)?;
+    let plugin = engine.load(&open(bytes, None)?, opstack_engine::Limits::default()).map_err(refused)?;
     let (name, grants) = match plugin.role() {
         Role::Workload(manifest) => (manifest.name.clone(), Grants::all_of(manifest)?),
         Role::Client(manifest) => (manifest.name.clone(), Grants::default()),

@@ -1,9 +1,11 @@
 //! Plugins: which are loaded, what they may do, and how they get here.
 
 pub mod crd;
+pub mod gate;
 pub mod loader;
 pub mod object;
 pub mod revoke;
+pub mod service;
 pub mod source;
 mod stored;
 
@@ -102,9 +104,10 @@ impl Registry {
     }
 
     /// Puts a plugin into service, in place of the one of the same name.
-    pub fn insert(&self, serving: Serving) -> Option<Arc<Serving>> {
+    pub fn insert(&self, serving: impl Into<Arc<Serving>>) -> Option<Arc<Serving>> {
+        let serving = serving.into();
         let mut all = self.serving.write().unwrap_or_else(PoisonError::into_inner);
-        all.insert(serving.name.clone(), Arc::new(serving))
+        all.insert(serving.name.clone(), serving)
     }
 
     /// Takes a plugin out of service.

@@ -12,7 +12,9 @@ use tracing::info;
 
 use super::Serving;
 use super::object::PluginSpec;
+use super::service::key_of;
 use crate::context::Context;
+use crate::deps::Lookup;
 
 /// What becomes of a plugin in service.
 #[derive(Debug, PartialEq)]
@@ -79,10 +81,11 @@ fn withdraw(cx: &Context, serving: &Serving, concerns: impl Fn(&str) -> bool) {
     keys.filter(|key| concerns(&key.namespace)).for_each(|key| cx.chain.forget(&key));
 }
 
-/// Lets the plugin's objects look again, and those that asked for the client that it renders.
+/// Lets the plugin's objects look again, those that asked for the client that it renders, and plugins that want its place.
 fn wake(cx: &Context, serving: &Serving) {
+    cx.hub.wake_askers(&Lookup::Version(key_of(&serving.name)));
     if let Some(client) = serving.client() {
-        cx.hub.wake_askers(&crate::deps::Lookup::Client(client.to_string()));
+        cx.hub.wake_askers(&Lookup::Client(client.to_string()));
     }
     if let Some(kind) = kind_of(serving) {
         cx.hub.cache.keys(&kind).iter().for_each(|key| cx.hub.wake(key));
