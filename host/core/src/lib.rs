@@ -18,6 +18,7 @@
 pub mod answer;
 pub mod asks;
 pub mod blame;
+pub mod budget;
 pub mod conditions;
 pub mod document;
 pub mod fields;
