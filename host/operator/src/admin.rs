@@ -1,11 +1,11 @@
 //! The admin server: `/healthz`, `/readyz`, `/metrics`.
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use axum::{Router, serve};
 use kube::Client;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::plugins::gate::Gate;
+use crate::server;
 
 /// A watch may fail for so long before what it fed counts as stale.
 const STALE_AFTER: Duration = Duration::from_secs(30);
@@ -38,16 +39,13 @@ impl Admin {
     }
 
     /// Serves until `stop`.
-    ///
-    /// # Errors
-    /// When the listener fails.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
         let router = Router::new()
             .route("/healthz", get(|| async { "ok" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
             .with_state(self);
-        serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+        server::serve(listener, router, stop).await;
     }
 
     /// Asks the API server now and then whether it is there: a watch can be silent for long without being broken.
@@ -89,6 +87,9 @@ async fn metrics(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
     let count = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
     gauges
         .extend(admin.cx.hub.cache.sizes().into_iter().map(|(k, n)| (format!("cached_objects{}", kind(&k)), count(n))));
+    let texts = |size: &opstack_core::ids::GroupKind| admin.cx.hub.cache.bytes(size, None);
+    let sizes = admin.cx.hub.cache.sizes().into_iter();
+    gauges.extend(sizes.map(|(k, _)| (format!("cached_bytes{}", kind(&k)), count(texts(&k)))));
     gauges.extend(admin.cx.hub.depths().into_iter().map(|(k, n)| (format!("queue_depth{}", kind(&k)), count(n))));
     gauges.extend(admin.cx.chain.gauges());
     let body = admin.cx.metrics.text(&gauges);

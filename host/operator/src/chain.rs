@@ -6,6 +6,8 @@
 mod pods;
 mod targets;
 
+use opstack_core::blame::{Blame, Fault};
+use opstack_core::budget::OVER_BUDGET;
 use opstack_core::ids::ObjectKey;
 use opstack_core::probe::{Action, ActionOutcome, Observation, Probe};
 use opstack_prober::{Config, Executor, Fence, Prober, SetupError, Wake};
@@ -30,8 +32,8 @@ struct Parts {
 
 impl Chain {
     /// Nothing asked yet. Needs a tokio runtime around it.
-    pub fn new(hub: Arc<Hub>, leader: Arc<Leader>, cluster_domain: &str) -> Arc<Self> {
-        let parts = Parts::new(&hub, &leader, cluster_domain);
+    pub fn new(hub: Arc<Hub>, leader: Arc<Leader>, cluster_domain: &str, config: Config) -> Arc<Self> {
+        let parts = Parts::new(&hub, &leader, cluster_domain, config);
         let parts = parts.inspect_err(|error| error!(%error, "no probe is asked and no action is done")).ok();
         if let Some(Parts { prober, .. }) = &parts {
             tokio::spawn(follow(leader, prober.clone()));
@@ -69,6 +71,13 @@ impl Chain {
         self.parts.as_ref().is_none_or(|parts| parts.prober.is_measured(owner))
     }
 
+    /// That its answers are over a budget of bytes, if they are. It is woken when that changes.
+    pub fn over_budget(&self, owner: &ObjectKey) -> Option<Fault> {
+        let over = self.parts.as_ref()?.prober.over_budget(owner)?;
+        let message = format!("{over}. It counts as no answer. Ask less, or let the administrator raise that budget");
+        Some(Fault::new(Blame::Spec, OVER_BUDGET, message))
+    }
+
     /// What became of its actions.
     pub fn outcomes(&self, owner: &ObjectKey) -> Vec<ActionOutcome> {
         self.parts.as_ref().map(|parts| parts.executor.outcomes(owner)).unwrap_or_default()
@@ -88,15 +97,16 @@ impl Chain {
 }
 
 impl Parts {
-    fn new(hub: &Arc<Hub>, leader: &Arc<Leader>, cluster_domain: &str) -> Result<Self, SetupError> {
+    fn new(hub: &Arc<Hub>, leader: &Arc<Leader>, cluster_domain: &str, config: Config) -> Result<Self, SetupError> {
         let targets = Arc::new(Targets::new(hub.clone(), cluster_domain));
         let wake: Wake = {
             let hub = hub.clone();
             Arc::new(move |owner| hub.wake(owner))
         };
-        let prober = Prober::new(Config::default(), targets.clone(), wake.clone())?;
+        let fence = Arc::new(ByLease(leader.clone()));
+        let executor = Executor::new(&config.reach, targets.clone(), fence, wake.clone())?;
+        let prober = Prober::new(config, targets, wake)?;
         prober.pause();
-        let executor = Executor::new(targets, Arc::new(ByLease(leader.clone())), wake)?;
         Ok(Self { prober: Arc::new(prober), executor })
     }
 
@@ -106,6 +116,8 @@ impl Parts {
             ("probe_owners".to_string(), self.prober.owners() as f64),
             ("probe_questions".to_string(), self.prober.questions() as f64),
             ("probes_in_flight".to_string(), probes.in_flight.get() as f64),
+            ("probes_waiting".to_string(), probes.waiting.get() as f64),
+            ("probe_answer_bytes".to_string(), self.prober.bytes() as f64),
             ("probe_wakes_total".to_string(), probes.wakes.get() as f64),
             ("actions_in_flight".to_string(), actions.in_flight.get() as f64),
         ];

@@ -6,6 +6,7 @@ use opstack_core::inventory::Baseline;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::budgets::Budgets;
 use crate::chain::Chain;
 use crate::hub::Hub;
 use crate::leader::Leader;
@@ -25,6 +26,8 @@ pub struct Context {
     pub leader: Arc<Leader>,
     /// Probes and actions.
     pub chain: Arc<Chain>,
+    /// What objects and namespaces were granted.
+    pub budgets: Budgets,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Facts about the cluster that plugins are told.
@@ -55,6 +58,7 @@ impl Context {
         self.hub.deps.forget(key);
         self.baselines.forget(key);
         self.written.forget(key);
+        self.budgets.release(key);
     }
 }
 

@@ -1,9 +1,10 @@
 //! Watches and wake-ups: which kinds are followed, and who is named when something changes.
 
+use futures::{StreamExt, TryStreamExt, stream};
 use kube::Client;
-use kube::api::ApiResource;
+use kube::api::{Api, ApiResource};
 use opstack_core::ids::{GroupKind, Gvk, ObjectKey};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -11,7 +12,7 @@ use tokio::task::AbortHandle;
 use tracing::{Instrument, info_span};
 
 use crate::cache::facts::Facts;
-use crate::cache::{Cache, Change, Entry, Keep, Selector, Watch};
+use crate::cache::{Cache, Change, Entry, Keep, Selector, Watch, Watched, is_outlined};
 use crate::deps::{Deps, Lookup};
 use crate::flights::{Flights, Made};
 use crate::kinds::Kinds;
@@ -21,6 +22,14 @@ use crate::queue::Queue;
 const LIST_DEBOUNCE: Duration = Duration::from_millis(500);
 /// Statuses change all the time, with every block of a chain; those who list a kind look at them so often.
 const LIST_STATUS_DEBOUNCE: Duration = Duration::from_secs(10);
+
+/// Objects that are read at once for one that looked them up.
+const READS: usize = 8;
+/// Bytes of such texts that are kept for a namespace. What is beyond is read again each time.
+const TEXTS_PER_NAMESPACE: usize = 32 * 1024 * 1024;
+
+/// Texts of objects; nothing where the object is gone.
+pub type Texts = HashMap<ObjectKey, Option<Arc<str>>>;
 
 /// What wakes the objects of a served kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,6 +244,46 @@ impl Hub {
         }
     }
 
+    /// Reads objects of which only outlines are kept, on behalf of one that looked them up. Those that are gone have no text.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn read(&self, asker: &ObjectKey, keys: BTreeSet<ObjectKey>) -> Result<Texts, kube::Error> {
+        let read =
+            stream::iter(keys).map(|key| async move { self.read_one(asker, &key).await.map(|text| (key, text)) });
+        read.buffer_unordered(READS).try_collect().await
+    }
+
+    async fn read_one(&self, asker: &ObjectKey, key: &ObjectKey) -> Result<Option<Arc<str>>, kube::Error> {
+        let watched =
+            self.watches.lock().unwrap_or_else(PoisonError::into_inner).get(&key.kind).map(|r| r.watch.clone());
+        let Some(watch) = watched else { return Ok(None) };
+        let api = Api::<Watched>::namespaced_with(self.client.clone(), &key.namespace, &watch.resource);
+        let Some(Watched { object, .. }) = api.get_opt(&key.name).await? else { return Ok(None) };
+        let entry = self.cache.entry(&key.kind, object, watch.keep, &self.facts);
+        let text = entry.text();
+        // A namespace that has more of them than that is served all the same, and its own objects wait for it.
+        if self.cache.bytes(&key.kind, Some(&key.namespace)) + entry.bytes() <= TEXTS_PER_NAMESPACE {
+            let version = |entry: &Option<Arc<Entry>>| entry.as_ref().map(|entry| entry.resource_version);
+            // Others who met the outline of this version read it themselves. A newer one is told by no event any more.
+            let newer = self.cache.put(entry).filter(|change| version(&change.before) != version(&change.after));
+            newer.iter().for_each(|change| self.wake_lookers(change, Some(asker)));
+        }
+        Ok(text)
+    }
+
+    /// Drops the texts of objects that nobody looks up any more.
+    pub fn sweep(&self) {
+        let kinds: Vec<_> = self.cache.sizes().into_iter().map(|(kind, _)| kind).filter(is_outlined).collect();
+        for kind in kinds {
+            self.cache.outline(&kind, |entry| {
+                let selects = |selector: &str| entry.is_selected(&Selector::parse(selector));
+                !self.deps.askers(&Lookup::Object(entry.key.clone())).is_empty()
+                    || !self.deps.listers(&kind, &entry.key.namespace, selects).is_empty()
+            });
+        }
+    }
+
     fn keep_of(&self, kind: &GroupKind) -> Keep {
         let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
         watches.get(kind).map(|running| running.watch.keep).unwrap_or_default()
@@ -290,6 +339,7 @@ impl Writing<'_> {
     fn take_in(mut self, object: serde_json::Value) -> Option<Change> {
         let kind = &self.key.kind;
         let entry = self.hub.cache.entry(kind, object, self.hub.keep_of(kind), &self.hub.facts);
+        let entry = if is_outlined(kind) { entry.outlined() } else { entry };
         self.made = Some(Made::Version(entry.resource_version));
         let change = self.hub.cache.put(entry)?;
         let made = change.after.as_ref()?;
@@ -310,5 +360,98 @@ impl Drop for Writing<'_> {
             self.hub.wake_lookers(&own, self.owner.as_ref());
         }
         others.iter().for_each(|change| self.hub.route(change));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::Router;
+    use axum::extract::Request;
+    use axum::http::header::ACCEPT;
+    use axum::response::{IntoResponse, Response};
+    use serde_json::{Value, json};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::net::TcpListener;
+
+    const MANY: usize = 1000;
+
+    fn metadata(number: usize) -> Value {
+        json!({"name": format!("map-{number}"), "namespace": "ns", "uid": number.to_string(), "resourceVersion": "7"})
+    }
+
+    /// ConfigMaps of 100 KiB each, as the API server tells of them: whole, or metadata to whom asks for no more.
+    fn answer(request: &Request, read: &AtomicUsize) -> Response {
+        let accepts = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+        let whole = !accepts.contains("PartialObjectMetadata");
+        let object = |number: usize| {
+            let mut object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(number)});
+            if whole {
+                object["data"] = json!({"file": (0..100 * 1024 / 8).map(|_| format!("{:08x}", rand::random::<u32>())).collect::<String>()});
+            }
+            object
+        };
+        if let Some(name) = request.uri().path().strip_prefix("/api/v1/namespaces/ns/configmaps/map-") {
+            read.fetch_add(1, Ordering::SeqCst);
+            return object(name.parse().unwrap()).to_string().into_response();
+        }
+        if request.uri().query().is_some_and(|query| query.contains("watch=true")) {
+            // Nothing happens.
+            return axum::body::Body::from_stream(futures::stream::pending::<Result<String, std::io::Error>>())
+                .into_response();
+        }
+        let kind = if whole { "ConfigMapList" } else { "PartialObjectMetadataList" };
+        let items: Vec<_> = (0..MANY).map(object).collect();
+        let list = json!({"apiVersion": "v1", "kind": kind, "metadata": {"resourceVersion": "7"}, "items": items});
+        list.to_string().into_response()
+    }
+
+    async fn hub(read: Arc<AtomicUsize>) -> (Arc<Hub>, GroupKind) {
+        crate::run::install_crypto();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let router = Router::new().fallback(move |request: Request| async move { answer(&request, &read) });
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let client = Client::try_from(kube::Config::new(uri)).unwrap();
+        let hub = Hub::new(client, Arc::default(), Facts::keyed([0; 32]));
+        let resource = ApiResource::erase::<k8s_openapi::api::core::v1::ConfigMap>(&());
+        hub.watch(resource, Keep { body: true, status: true });
+        let kind = GroupKind::new("", "ConfigMap");
+        hub.listed(std::slice::from_ref(&kind)).await;
+        (hub, kind)
+    }
+
+    #[tokio::test]
+    async fn of_config_maps_that_nobody_looks_up_nothing_is_kept_but_that_they_are_there() {
+        let read = Arc::new(AtomicUsize::new(0));
+        let (hub, kind) = hub(read.clone()).await;
+        assert_eq!((hub.cache.keys(&kind).len(), hub.cache.bytes(&kind, None)), (MANY, 0));
+
+        let [asker, one]: [ObjectKey; 2] = ["K.g/ns/asker", "ConfigMap/ns/map-7"].map(|key| key.parse().unwrap());
+        hub.deps.add(&asker, [Lookup::Object(one.clone())]);
+        let texts = hub.read(&asker, BTreeSet::from([one.clone()])).await.unwrap();
+        assert!(texts[&one].as_ref().is_some_and(|text| text.len() > 100 * 1024));
+        let kept = hub.cache.bytes(&kind, None);
+        assert!((1..110 * 1024).contains(&kept), "{kept}");
+        assert!(hub.cache.get(&one).unwrap().whole);
+        assert_eq!(read.load(Ordering::SeqCst), 1);
+
+        hub.sweep();
+        assert_eq!(hub.cache.bytes(&kind, None), kept, "it is looked up");
+        hub.deps.forget(&asker);
+        hub.sweep();
+        assert_eq!(hub.cache.bytes(&kind, None), 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_for_a_namespace_is_bounded_and_the_rest_is_read_each_time() {
+        let read = Arc::new(AtomicUsize::new(0));
+        let (hub, kind) = hub(read.clone()).await;
+        let asker: ObjectKey = "K.g/ns/asker".parse().unwrap();
+        let keys = (0..MANY).map(|number| format!("ConfigMap/ns/map-{number}").parse().unwrap());
+        let texts = hub.read(&asker, keys.collect()).await.unwrap();
+        assert!(texts.values().all(Option::is_some) && texts.len() == MANY);
+        let kept = hub.cache.bytes(&kind, None);
+        assert!((TEXTS_PER_NAMESPACE / 2..=TEXTS_PER_NAMESPACE).contains(&kept), "{kept}");
     }
 }

@@ -9,6 +9,7 @@
 
 pub mod admin;
 pub mod apply;
+pub mod budgets;
 pub mod cache;
 pub mod chain;
 pub mod children;
@@ -18,6 +19,7 @@ pub mod controller;
 pub mod deps;
 pub mod finalizer;
 pub mod flights;
+pub mod hosts;
 pub mod hub;
 pub mod kinds;
 pub mod leader;
@@ -33,6 +35,7 @@ pub mod replace;
 pub mod report;
 pub mod run;
 pub mod secrets;
+pub mod server;
 pub mod telemetry;
 pub mod terms;
 pub mod turns;

@@ -4,11 +4,12 @@ use opstack_core::answer::Failure;
 use opstack_core::grants::Grants;
 use opstack_core::ids::{GroupKind, Gvk, ObjectKey};
 use opstack_engine::{Denied, Host, LogLevel};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cache::{Cache, Entry, Selector};
 use crate::deps::{Listing, Lookup};
+use crate::hub::Texts;
 use crate::plugins::{Registry, Serving};
 
 /// One call's view of the cluster.
@@ -18,17 +19,39 @@ pub struct Lookups {
     registry: Arc<Registry>,
     object: ObjectKey,
     recorded: Arc<Mutex<HashSet<Lookup>>>,
+    /// Texts that were read for this call, because the cache has only outlines.
+    beside: Arc<Texts>,
+    missing: Arc<Mutex<BTreeSet<ObjectKey>>>,
 }
 
 impl Lookups {
     /// The view of a plugin that renders an object.
     pub fn new(serving: Arc<Serving>, cache: Arc<Cache>, registry: Arc<Registry>, object: ObjectKey) -> Self {
-        Self { serving, cache, registry, object, recorded: Arc::default() }
+        let (recorded, missing) = (Arc::default(), Arc::default());
+        Self { serving, cache, registry, object, recorded, beside: Arc::default(), missing }
+    }
+
+    /// The same with texts of which the cache has only outlines.
+    #[must_use]
+    pub fn with(self, beside: Arc<Texts>) -> Self {
+        Self { beside, ..self }
     }
 
     /// A handle on what was looked up, to be read after the call.
     pub fn recorded(&self) -> Recorded {
-        Recorded(self.recorded.clone())
+        Recorded { lookups: self.recorded.clone(), missing: self.missing.clone() }
+    }
+
+    /// The text of an object. Where only an outline of it is known, it is noted as missing, and is not there for this call.
+    fn text(&self, entry: &Entry) -> Option<Arc<str>> {
+        if entry.whole {
+            return entry.text();
+        }
+        if let Some(text) = self.beside.get(&entry.key) {
+            return text.clone();
+        }
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.key.clone());
+        None
     }
 
     fn record(&self, lookup: Lookup) {
@@ -65,12 +88,20 @@ fn places<'a>(grants: &'a Grants, named: Option<&'a str>) -> Vec<Option<&'a str>
 }
 
 /// What a call looked up.
-pub struct Recorded(Arc<Mutex<HashSet<Lookup>>>);
+pub struct Recorded {
+    lookups: Arc<Mutex<HashSet<Lookup>>>,
+    missing: Arc<Mutex<BTreeSet<ObjectKey>>>,
+}
 
 impl Recorded {
     /// The lookups so far.
     pub fn take(&self) -> HashSet<Lookup> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.lookups.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Objects whose texts were not known, so that what the call came to does not count.
+    pub fn missing(&self) -> BTreeSet<ObjectKey> {
+        std::mem::take(&mut *self.missing.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -78,7 +109,7 @@ impl Host for Lookups {
     fn get(&mut self, kind: &Gvk, namespace: Option<&str>, name: &str) -> Result<Option<Arc<str>>, Denied> {
         self.allow(kind, namespace)?;
         let key = ObjectKey::new(kind.group_kind.clone(), namespace.unwrap_or_default(), name);
-        let found = self.cache.get(&key).and_then(|entry| entry.text());
+        let found = self.cache.get(&key).and_then(|entry| self.text(&entry));
         self.record(Lookup::Object(key));
         Ok(found)
     }
@@ -86,15 +117,15 @@ impl Host for Lookups {
     fn list(&mut self, kind: &Gvk, namespace: Option<&str>, selector: &str) -> Result<Vec<Arc<str>>, Denied> {
         self.allow(kind, namespace)?;
         let parsed = Selector::parse(selector);
-        let matching = |entry: Arc<Entry>| entry.is_selected(&parsed).then(|| entry.text()).flatten();
         let mut found = Vec::new();
         for namespace in places(&self.serving.grants, namespace) {
-            found.extend(self.cache.list(&kind.group_kind, namespace).into_iter().filter_map(matching));
             self.record(Lookup::List(Listing {
                 kind: kind.group_kind.clone(),
                 namespace: namespace.map(ToString::to_string),
                 selector: selector.into(),
             }));
+            let matching = |entry: Arc<Entry>| entry.is_selected(&parsed).then(|| self.text(&entry)).flatten();
+            found.extend(self.cache.list(&kind.group_kind, namespace).into_iter().filter_map(matching));
         }
         Ok(found)
     }

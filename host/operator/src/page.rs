@@ -9,6 +9,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use jiff::Timestamp;
@@ -19,12 +20,13 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 use crate::admin::Admin;
 use crate::cache::Entry;
 use crate::context::Context;
+use crate::hosts::{self, Hosts};
 use crate::plugins::{crd, loader};
+use crate::server;
 use crate::view::declared::Declared;
 use crate::view::{Part, Snapshot, View};
 
@@ -57,6 +59,8 @@ const HEADERS: [(HeaderName, &str); 5] = [
 pub struct Page {
     cx: Arc<Context>,
     admin: Arc<Admin>,
+    /// Under which it is visited.
+    hosts: Hosts,
     /// What was told last, and when.
     told: Mutex<Option<(Instant, Arc<str>)>>,
 }
@@ -74,8 +78,8 @@ struct Told {
 
 impl Page {
     /// The page of an operator.
-    pub fn new(cx: Arc<Context>, admin: Arc<Admin>) -> Arc<Self> {
-        Arc::new(Self { cx, admin, told: Mutex::default() })
+    pub fn new(cx: Arc<Context>, admin: Arc<Admin>, hosts: Hosts) -> Arc<Self> {
+        Arc::new(Self { cx, admin, hosts, told: Mutex::default() })
     }
 
     /// Serves until `stop`.
@@ -84,11 +88,8 @@ impl Page {
         for (path, kind, text) in FILES {
             router = router.route(path, get(move || async move { (HEADERS, [(CONTENT_TYPE, kind)], text) }));
         }
-        let served =
-            axum::serve(listener, router.with_state(self)).with_graceful_shutdown(stop.cancelled_owned()).await;
-        if let Err(error) = served {
-            warn!(%error, "the page is no longer served");
-        }
+        let known = from_fn_with_state(self.hosts.clone(), hosts::check);
+        server::serve(listener, router.with_state(self).layer(known), stop).await;
     }
 
     /// What there is, read at most so long ago as [`PACE`] says.

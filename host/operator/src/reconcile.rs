@@ -124,6 +124,7 @@ async fn advance(
         Ok(answer) => answer,
         Err(failure) => return Ok(Outcome::of(standing_of(failure))),
     };
+    cx.budgets.claim(key, &answer)?;
     let mut wrote = false;
     if secrets::ensure(cx, key, &serving.name, &answer.secrets).await? {
         // The answer may depend on facts of what was just made; rendering again now spares the pods a restart.
@@ -132,6 +133,7 @@ async fn advance(
             Ok(answer) => answer,
             Err(failure) => return Ok(Outcome::of(standing_of(failure))),
         };
+        cx.budgets.claim(key, &answer)?;
     }
     // A key of a Secret that somebody removes is made again.
     cx.hub.deps.add(key, answer.secrets.iter().map(|secret| Lookup::Object(secrets::key_of(secret))));
@@ -152,7 +154,11 @@ async fn advance(
     render::still_serves(cx, serving)?;
     cx.chain.declare(key, &answer.probes);
     cx.chain.act(key, &answer.actions);
-    Ok(Outcome { standing: with_opinion(standing, &answer), answer: Some(answer), applied, wrote, again })
+    let standing = match cx.chain.over_budget(key) {
+        Some(fault) => Standing::Faulty { fault, retried: false },
+        None => with_opinion(standing, &answer),
+    };
+    Ok(Outcome { standing, answer: Some(answer), applied, wrote, again })
 }
 
 /// The plugin may know more than the children tell: its `Ready=False` counts.
@@ -244,7 +250,7 @@ async fn conclude(
     if changed || outcome.wrote {
         let mut events = outcome.answer.as_ref().map(|answer| answer.events.clone()).unwrap_or_default();
         events.extend(changed.then(|| report::event_of(&outcome.standing, &object["status"])).flatten());
-        report::events(cx, &subject, &events).await;
+        report::events(cx, &subject, &cx.budgets.events(&entry.key, events)).await;
     }
     let asked: Option<Duration> = outcome.answer.and_then(|answer| answer.requeue_after);
     let next = requeue::of(&outcome.standing, asked);

@@ -7,12 +7,15 @@ use opstack_core::answer::{Answer, Child, Failure, Finalized, Request};
 use opstack_core::blame::{Blame, Fault};
 use opstack_core::ids::ObjectKey;
 use opstack_core::policy;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 use tracing::Span;
 
+use crate::apply;
 use crate::cache::Entry;
 use crate::context::Context;
+use crate::hub::Texts;
 use crate::lookups::Lookups;
 use crate::plugins::Serving;
 
@@ -57,14 +60,46 @@ pub async fn finalize(
     call(cx, serving, entry, |serving, lookups, request| serving.plugin.finalize(lookups, request)).await
 }
 
+/// A call may look up objects of which only outlines are known. They are read, and the call is made again with them, which may
+/// look up others; not more often than this.
+const CALLS: usize = 8;
+/// Objects that are read for one reconcile.
+const LOOKUPS: usize = 256;
+
 async fn call<T: Send + 'static>(
     cx: &Context,
     serving: &Arc<Serving>,
     entry: &Entry,
-    function: impl FnOnce(&Serving, Box<Lookups>, &Request) -> Result<T, Fault> + Send + 'static,
+    function: fn(&Serving, Box<Lookups>, &Request) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
+    let mut texts = Texts::new();
+    for _ in 0..CALLS {
+        let (answer, missing) = call_once(cx, serving, entry, function, Arc::new(texts.clone())).await;
+        if missing.is_empty() {
+            return answer;
+        }
+        if texts.len() + missing.len() > LOOKUPS {
+            let message = format!("plugin {} looks up more than {LOOKUPS} objects in one call", serving.title());
+            return Err(Fault::plugin("LookupLimit", message));
+        }
+        let read = cx.hub.read(&entry.key, missing).await;
+        texts.extend(read.map_err(|error| apply::fault_of(&error, "failed to read what the plugin looks up"))?);
+    }
+    let message = format!("plugin {} looks up ever further objects, {CALLS} times in a row", serving.title());
+    Err(Fault::plugin("LookupLimit", message))
+}
+
+/// The answer, and what has to be read before it counts.
+async fn call_once<T: Send + 'static>(
+    cx: &Context,
+    serving: &Arc<Serving>,
+    entry: &Entry,
+    function: fn(&Serving, Box<Lookups>, &Request) -> Result<T, Fault>,
+    texts: Arc<Texts>,
+) -> (Result<T, Fault>, BTreeSet<ObjectKey>) {
     let request = request(cx, serving, entry);
     let lookups = Lookups::new(serving.clone(), cx.hub.cache.clone(), cx.registry.clone(), entry.key.clone());
+    let lookups = lookups.with(texts);
     let recorded = lookups.recorded();
     let (plugin, span) = (serving.clone(), Span::current());
     let timer = cx.metrics.render(serving.name.as_str());
@@ -72,12 +107,13 @@ async fn call<T: Send + 'static>(
     drop(timer);
     // Even a call that failed depends on what it had asked by then.
     cx.hub.deps.record(&entry.key, recorded.take());
-    match answer {
+    let answer = match answer {
         Ok(answer) => {
             answer.map_err(|fault| Fault { message: format!("plugin {}: {}", serving.title(), fault.message), ..fault })
         }
         Err(error) => Err(Fault::new(Blame::Host, "RenderTask", format!("failed to run the plugin: {error}"))),
-    }
+    };
+    (answer, recorded.missing())
 }
 
 fn request(cx: &Context, serving: &Serving, entry: &Entry) -> Request {

@@ -18,13 +18,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::admin::Admin;
+use crate::budgets::Budgets;
 use crate::cache::Keep;
 use crate::cache::facts::Facts;
 use crate::chain::Chain;
 use crate::cli::offline;
-use crate::cli::run::Args;
+use crate::cli::run::{Args, SharedArgs};
 use crate::context::Context;
 use crate::controller::Controllers;
+use crate::hosts::Hosts;
 use crate::hub::{Hub, Wake};
 use crate::kinds::Kinds;
 use crate::leader::{self, Leader};
@@ -36,6 +38,12 @@ use crate::plugins::service::Service;
 use crate::plugins::{Registry, crd};
 use crate::queue::Queue;
 use crate::telemetry;
+
+/// How often what nobody looks up any more is dropped.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// How long a name of the operator is looked for at its start.
+const LOOK_UP: Duration = Duration::from_secs(5);
 
 /// Runs the operator until SIGTERM or SIGINT.
 ///
@@ -130,8 +138,10 @@ impl Operator {
         };
         let leader = Arc::new(leader(args));
         let hub = Hub::new(client.clone(), kinds, facts);
+        let probing = probing(&args.shared).await;
         let cx = Arc::new(Context {
-            chain: Chain::new(hub.clone(), leader.clone(), &args.cluster_domain),
+            chain: Chain::new(hub.clone(), leader.clone(), &args.cluster_domain, probing),
+            budgets: Budgets::new(args.shared.limits(), hub.clone()),
             hub,
             registry: Arc::new(Registry::default()),
             leader,
@@ -153,7 +163,8 @@ impl Operator {
         let operator = Arc::new(self);
         let admin = Admin::new(operator.cx.clone(), operator.gate.clone());
         if let Some(listener) = page {
-            tokio::spawn(Page::new(operator.cx.clone(), admin.clone()).serve(listener, operator.stop.clone()));
+            let page = Page::new(operator.cx.clone(), admin.clone(), Hosts::new(args.server.page_host.clone()));
+            tokio::spawn(page.serve(listener, operator.stop.clone()));
         }
         let server = tokio::spawn(admin.clone().serve(listener, operator.stop.clone()));
         tokio::spawn({
@@ -171,6 +182,7 @@ impl Operator {
         tokio::spawn(operator.clone().follow_crds());
         tokio::spawn(operator.clone().lead());
         tokio::spawn(operator.clone().resync(Duration::from_secs(args.resync_interval)));
+        tokio::spawn(operator.clone().sweep());
         tokio::spawn(operator.clone().follow_plugins(args.plugins));
         operator.stop.cancelled().await;
         operator.controllers.drained().await;
@@ -180,7 +192,7 @@ impl Operator {
             stop.cancel();
             handle.await.context("failed to give the lease back")?;
         }
-        server.await.context("the admin server ended")??;
+        server.await.context("the admin server ended")?;
         Ok(())
     }
 
@@ -213,6 +225,15 @@ impl Operator {
         loop {
             ticks.tick().await;
             self.controllers.kinds().iter().for_each(|kind| self.controllers.wake_all(&kind.group_kind));
+        }
+    }
+
+    /// Drops now and then what nobody looks up any more.
+    async fn sweep(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(SWEEP);
+        loop {
+            ticks.tick().await;
+            self.cx.hub.sweep();
         }
     }
 
@@ -320,6 +341,24 @@ impl Operator {
 
 /// How long all objects wait at the start for what plugins there are.
 const SERVED_WITHIN: Duration = Duration::from_secs(20);
+/// How chains are asked.
+async fn probing(args: &SharedArgs) -> opstack_prober::Config {
+    let (allow, deny) = (args.probe_allow.clone(), args.probe_deny.clone());
+    let mut own = vec![];
+    for address in args.own_address.iter().map(|address| address.trim()).filter(|address| !address.is_empty()) {
+        match address.parse() {
+            Ok(address) => own.push(address),
+            // A Service's address is the same for as long as it lives.
+            Err(_) => match tokio::time::timeout(LOOK_UP, tokio::net::lookup_host((address, 0))).await {
+                Ok(Ok(found)) => own.extend(found.map(|found| found.ip())),
+                _ => warn!(address, "--own-address was not found in DNS, so probes are not kept from it"),
+            },
+        }
+    }
+    let reach = opstack_prober::Reach { allow, deny, own };
+    let (total, kept) = (args.probe_slots.into(), args.kept());
+    opstack_prober::Config { total, kept, reach, ..Default::default() }
+}
 
 fn leader(args: &Args) -> Leader {
     let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_string();

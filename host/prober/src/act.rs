@@ -2,6 +2,7 @@
 
 use opstack_core::probe::{Action, MAX_TIMEOUT, RpcCall, Target};
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -10,6 +11,9 @@ use crate::endpoint::{EndpointUrl, Resolve};
 use crate::failure::Failure;
 use crate::http::Http;
 use crate::rpc::{self, Said};
+
+/// Largest result of a call: it is kept for as long as the act is declared.
+const OUTCOME_LIMIT: usize = 64 * 1024;
 
 /// Tells whether this process leads. The operator implements it from its Lease.
 pub trait Fence: Send + Sync {
@@ -80,6 +84,8 @@ pub(crate) struct Hands<'a> {
     pub(crate) http: &'a Http,
     pub(crate) resolver: &'a dyn Resolve,
     pub(crate) fence: &'a dyn Fence,
+    /// On behalf of whom.
+    pub(crate) namespace: &'a Arc<str>,
 }
 
 impl Hands<'_> {
@@ -126,8 +132,9 @@ impl Hands<'_> {
         let result = match said {
             Ok(Ok(result)) => result,
             Ok(Err(error)) => {
-                let text = format!("{} answered error {}: {}", wanted.call.method, error.code, error.message);
-                return Err(ActionError::Precondition(url.scrub_error(&text)));
+                let said = rpc::message(url, &error);
+                let text = format!("{} answered error {}: {said}", wanted.call.method, error.code);
+                return Err(ActionError::Precondition(text));
             }
             Err(failure) => return Err(ActionError::Precondition(format!("{}: {failure}", wanted.call.method))),
         };
@@ -146,14 +153,18 @@ impl Hands<'_> {
     /// The one call.
     async fn call(&self, action: &Action, url: &EndpointUrl, limit: Duration) -> Result<String, ActionError> {
         match self.ask(&action.target, url, &action.call, limit).await {
+            Ok(Ok(result)) if result.get().len() > OUTCOME_LIMIT => Err(told(Failure::TooLarge(OUTCOME_LIMIT))),
             Ok(Ok(result)) => Ok(url.scrub(result.get()).into_owned()),
-            Ok(Err(error)) => Err(ActionError::Answered { code: error.code, message: url.scrub_error(&error.message) }),
+            Ok(Err(error)) => Err(ActionError::Answered { code: error.code, message: rpc::message(url, &error) }),
             Err(failure) => Err(told(failure)),
         }
     }
 
     async fn ask(&self, target: &Target, url: &EndpointUrl, call: &RpcCall, limit: Duration) -> Result<Said, Failure> {
-        let asked = rpc::ask(self.http.client(target), url, std::slice::from_ref(call));
+        let asked = async {
+            let way = self.http.way(self.namespace, target, url).await?;
+            rpc::ask(&way, std::slice::from_ref(call)).await
+        };
         let mut said = timeout(limit, asked).await.unwrap_or(Err(Failure::Timeout(limit)));
         let said = said.as_mut().map_err(|failure| failure.clone().scrubbed(url))?;
         said.pop().ok_or_else(|| Failure::Invalid("not a JSON-RPC answer".into()))

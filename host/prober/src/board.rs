@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cell::{Cell, Face, Measured, Wish};
 use crate::inquiry::Inquiry;
+use crate::kept::{Kept, Over, Stock};
 use crate::sorted::Sorted;
 
 #[cfg(test)]
@@ -49,6 +50,8 @@ pub(crate) struct Declared {
 pub(crate) struct Board {
     inquiries: HashMap<Inquiry, Entry>,
     owners: HashMap<ObjectKey, Owner>,
+    /// How much is kept of answers.
+    stock: Stock,
     /// Ends all tasks.
     stop: CancellationToken,
 }
@@ -58,6 +61,8 @@ struct Entry {
     asked_by: Sorted<ObjectKey, ()>,
     /// By pod; the pod of what is no pod is empty.
     cells: Sorted<String, Cell>,
+    /// Bytes that are kept of their answers.
+    bytes: usize,
     /// The pods of the last round, once there was one.
     pods: Option<Box<[String]>>,
     leash: Leash,
@@ -98,8 +103,8 @@ impl Owner {
 
 impl Board {
     /// An empty board, whose tasks all end with `stop`.
-    pub(crate) fn new(stop: CancellationToken) -> Self {
-        Self { stop, ..Self::default() }
+    pub(crate) fn new(kept: Kept, stop: CancellationToken) -> Self {
+        Self { stock: Stock::new(kept), stop, ..Self::default() }
     }
 
     /// Replaces an owner's probes. Those that stay as they were are not disturbed.
@@ -116,7 +121,7 @@ impl Board {
         }
         let mut touched: HashSet<_> = known.probes.iter().map(|subscription| subscription.inquiry.clone()).collect();
         let probes: Vec<_> =
-            probes.into_iter().map(|probe| known.take(&probe).unwrap_or_else(|| self.subscribe(probe))).collect();
+            probes.into_iter().map(|probe| known.take(&probe).unwrap_or_else(|| self.subscribe(key, probe))).collect();
         touched.extend(probes.iter().map(|subscription| subscription.inquiry.clone()));
         if !probes.is_empty() {
             self.owners.insert(key.clone(), Owner { probes, woken: known.woken, awaits: known.awaits });
@@ -126,8 +131,8 @@ impl Board {
     }
 
     /// A subscription that was shown nothing yet.
-    fn subscribe(&self, probe: Probe) -> Subscription {
-        let inquiry = Inquiry::of(&probe);
+    fn subscribe(&self, key: &ObjectKey, probe: Probe) -> Subscription {
+        let inquiry = Inquiry::of(&key.namespace, &probe);
         // All who ask the same share what is asked.
         let inquiry = self.inquiries.get_key_value(&inquiry).map_or(inquiry, |(known, _)| known.clone());
         Subscription { wish: Wish::of(probe), inquiry, shown: Sorted::default() }
@@ -135,7 +140,7 @@ impl Board {
 
     /// Makes one inquiry follow what an owner has now declared. Gives it if it is new.
     fn settle(&mut self, key: &ObjectKey, inquiry: Inquiry) -> Option<(Inquiry, Leash)> {
-        let Self { inquiries, owners, stop } = self;
+        let Self { inquiries, owners, stock, stop } = self;
         let wanted = owners.get(key).is_some_and(|owner| owner.asks(&inquiry));
         let Some(entry) = inquiries.get_mut(&inquiry) else {
             let asked_by = Sorted::from_iter([(key.clone(), ())]);
@@ -143,7 +148,7 @@ impl Board {
             let leash = Leash { changed: Arc::default(), stop: stop.child_token() };
             inquiries.insert(
                 inquiry.clone(),
-                Entry { pace, asked_by, cells: Sorted::default(), pods: None, leash: leash.clone() },
+                Entry { pace, asked_by, cells: Sorted::default(), bytes: 0, pods: None, leash: leash.clone() },
             );
             return Some((inquiry, leash));
         };
@@ -155,6 +160,7 @@ impl Board {
         match pace(owners, &inquiry, &entry.asked_by) {
             None => {
                 entry.leash.stop.cancel();
+                stock.change(inquiry.namespace(), entry.bytes, 0);
                 inquiries.remove(&inquiry);
             }
             Some(pace) if pace != entry.pace => {
@@ -170,10 +176,25 @@ impl Board {
         self.inquiries.get(inquiry).map(|entry| entry.pace)
     }
 
+    /// All that is watched in the answers to this.
+    pub(crate) fn watched(&self, inquiry: &Inquiry) -> Vec<String> {
+        let Some(entry) = self.inquiries.get(inquiry) else { return vec![] };
+        let asking = subscriptions(&self.owners, inquiry, &entry.asked_by);
+        let pointers: BTreeSet<_> = asking.flat_map(|subscription| &subscription.wish.wake_on).collect();
+        pointers.into_iter().cloned().collect()
+    }
+
     /// Notes what an endpoint said. Gives whom to wake.
     pub(crate) fn record(&mut self, inquiry: &Inquiry, pod: &str, measured: Measured) -> Vec<ObjectKey> {
+        let measured = match self.over(inquiry, pod, measured.bytes()) {
+            Some(over) => measured.refused(over),
+            None => measured,
+        };
         let Some(entry) = self.inquiries.get_mut(inquiry) else { return vec![] };
-        let now = measured.at;
+        let (now, bytes) = (measured.at, measured.bytes());
+        let before = entry.cells.get_mut(pod).map_or(0, |cell| cell.bytes());
+        entry.bytes = (entry.bytes + bytes).saturating_sub(before);
+        self.stock.change(inquiry.namespace(), before, bytes);
         match entry.cells.get_mut(pod) {
             Some(cell) => cell.update(measured),
             None => entry.cells.insert(pod.to_owned(), Cell::new(measured)),
@@ -185,8 +206,33 @@ impl Board {
     pub(crate) fn keep(&mut self, inquiry: &Inquiry, pods: &BTreeSet<String>, now: Instant) -> Vec<ObjectKey> {
         let Some(entry) = self.inquiries.get_mut(inquiry) else { return vec![] };
         entry.cells.retain(|pod| pods.contains(pod));
+        let before = std::mem::replace(&mut entry.bytes, entry.cells.values().map(Cell::bytes).sum());
+        self.stock.change(inquiry.namespace(), before, entry.bytes);
         entry.pods = Some(pods.iter().cloned().collect());
         self.review(inquiry, now)
+    }
+
+    /// Which budget an endpoint's answer of so many bytes is over. One that any of those who ask has room for is kept.
+    fn over(&self, inquiry: &Inquiry, pod: &str, bytes: usize) -> Option<Over> {
+        let entry = self.inquiries.get(inquiry)?;
+        let before = entry.cells.iter().find(|(known, _)| *known == pod).map_or(0, |(_, cell)| cell.bytes());
+        if bytes <= before {
+            return None;
+        }
+        let of = |key| self.owners.get(key).map_or(0, |owner| owner.bytes(&self.inquiries));
+        let least = entry.asked_by.keys().map(of).min().unwrap_or_default();
+        self.stock.over(inquiry.namespace(), least, before, bytes)
+    }
+
+    /// The budget that an owner's answers are over, if they are over one.
+    pub(crate) fn over_budget(&self, key: &ObjectKey) -> Option<Over> {
+        let asked = self.owners.get(key)?.probes.iter().filter_map(|probe| self.inquiries.get(&probe.inquiry));
+        asked.flat_map(|entry| entry.cells.values()).find_map(Cell::over)
+    }
+
+    /// Bytes that are kept of answers.
+    pub(crate) fn bytes(&self) -> usize {
+        self.stock.total()
     }
 
     /// Names of the endpoints that were heard.
@@ -274,6 +320,12 @@ fn subscriptions<'a>(
 }
 
 impl Owner {
+    /// Bytes that are kept of the answers to what it asks.
+    fn bytes(&self, inquiries: &HashMap<Inquiry, Entry>) -> usize {
+        let asked: HashSet<_> = self.probes.iter().map(|subscription| &subscription.inquiry).collect();
+        asked.into_iter().filter_map(|inquiry| inquiries.get(inquiry)).map(|entry| entry.bytes).sum()
+    }
+
     fn asks(&self, inquiry: &Inquiry) -> bool {
         self.probes.iter().any(|subscription| subscription.inquiry == *inquiry)
     }

@@ -1,11 +1,11 @@
 //! What one endpoint said last, and the face of it that an owner watches.
 
 use opstack_core::probe::{Observation, Probe};
-use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
+use crate::kept::Over;
 use crate::question::Answer;
 
 /// A good answer ages for so many intervals until it is stale.
@@ -18,7 +18,21 @@ pub(crate) struct Measured {
     pub(crate) at: Instant,
     /// Milliseconds since the Unix epoch.
     pub(crate) epoch: u64,
-    pub(crate) answer: Result<Arc<Answer>, Arc<str>>,
+    pub(crate) answer: Result<Answer, Arc<str>>,
+    /// The answer was not kept for this.
+    pub(crate) over: Option<Over>,
+}
+
+impl Measured {
+    /// Bytes that are kept of the answer.
+    pub(crate) fn bytes(&self) -> usize {
+        self.answer.as_ref().map_or_else(|why| why.len(), |answer| answer.text.len())
+    }
+
+    /// The same without the answer, for which there is no room.
+    pub(crate) fn refused(self, over: Over) -> Self {
+        Self { answer: Err(over.to_string().into()), over: Some(over), ..self }
+    }
 }
 
 /// What a probe says beside its target and its question, which all who ask the same have in common.
@@ -27,7 +41,7 @@ pub(crate) struct Wish {
     id: Box<str>,
     pub(crate) interval: Duration,
     pub(crate) timeout: Duration,
-    wake_on: Box<[String]>,
+    pub(crate) wake_on: Box<[String]>,
 }
 
 impl Wish {
@@ -56,8 +70,10 @@ pub(crate) struct Cell {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Face {
     good: bool,
+    over: bool,
     stale: bool,
-    watched: Vec<Option<Value>>,
+    /// Marks of them, not they themselves.
+    watched: Box<[Option<u64>]>,
 }
 
 impl Cell {
@@ -72,6 +88,16 @@ impl Cell {
         self.last = measured;
     }
 
+    /// Bytes that are kept of the answer.
+    pub(crate) fn bytes(&self) -> usize {
+        self.last.bytes()
+    }
+
+    /// Why the last answer was not kept.
+    pub(crate) fn over(&self) -> Option<Over> {
+        self.last.over
+    }
+
     /// When it becomes stale if nothing good comes.
     pub(crate) fn stale_at(&self, interval: Duration) -> Instant {
         self.good + interval * FRESH_INTERVALS
@@ -79,10 +105,11 @@ impl Cell {
 
     pub(crate) fn face(&self, wish: &Wish, now: Instant) -> Face {
         let watched = match &self.last.answer {
-            Ok(answer) => wish.wake_on.iter().map(|pointer| answer.value.pointer(pointer).cloned()).collect(),
-            Err(_) => vec![],
+            Ok(answer) => wish.wake_on.iter().map(|pointer| answer.mark(pointer)).collect(),
+            Err(_) => Box::default(),
         };
-        Face { good: self.last.answer.is_ok(), stale: now >= self.stale_at(wish.interval), watched }
+        let (good, over) = (self.last.answer.is_ok(), self.last.over.is_some());
+        Face { good, over, stale: now >= self.stale_at(wish.interval), watched }
     }
 
     pub(crate) fn observation(&self, wish: &Wish, pod: &str, now: Instant) -> Observation {

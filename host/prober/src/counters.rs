@@ -61,6 +61,8 @@ pub struct ProbeCounters {
     pub wakes: Count,
     /// Questions in flight now.
     pub in_flight: Count,
+    /// Questions that are due and wait for a slot.
+    pub waiting: Count,
 }
 
 impl ProbeCounters {

@@ -7,6 +7,7 @@ use opstack_core::probe::{SecretKey, Target};
 use reqwest::Url;
 use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Finds the endpoints of a target, now. The operator implements it from its caches.
@@ -49,6 +50,13 @@ pub struct EndpointUrl {
     telltales: Arc<[String]>,
 }
 
+/// Where a URL leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Host<'a> {
+    Address(IpAddr),
+    Name(&'a str),
+}
+
 /// What takes the place of a secret in a text.
 const REDACTED: &str = "[redacted]";
 /// Shorter path segments (`v3`, `mainnet`) are no keys, and cutting them out would spoil answers.
@@ -79,6 +87,15 @@ impl EndpointUrl {
 
     pub(crate) fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Where it leads. Numbers in all their forms are addresses: the parser has read them as such.
+    pub(crate) fn host(&self) -> Host<'_> {
+        let host = self.url.host_str().unwrap_or_default();
+        match host.trim_matches(['[', ']']).parse() {
+            Ok(address) => Host::Address(address),
+            Err(_) => Host::Name(host),
+        }
     }
 
     /// Scheme, host and port: what shares a limit. Not to be shown.
@@ -205,6 +222,17 @@ mod tests {
         ] {
             assert_eq!(EndpointUrl::plain(text).unwrap_err(), wanted);
         }
+    }
+
+    #[test]
+    fn an_address_is_one_in_every_form() {
+        for text in ["127.0.0.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "127.0.0.1."] {
+            let url = EndpointUrl::plain(&format!("http://{text}:8545/")).unwrap();
+            assert_eq!(url.host(), Host::Address([127, 0, 0, 1].into()), "{text}");
+        }
+        let url = EndpointUrl::plain("http://[::ffff:7f00:1]/").unwrap();
+        assert_eq!(url.host(), Host::Address("::ffff:127.0.0.1".parse().unwrap()));
+        assert_eq!(EndpointUrl::plain("http://a.example/").unwrap().host(), Host::Name("a.example"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::endpoint::{Resolve, target_name};
 use crate::http::{Http, SetupError};
 use crate::ledger::Ledger;
 use crate::prober::{Wake, epoch_millis};
+use crate::reach::Reach;
 
 struct Shared {
     resolver: Arc<dyn Resolve>,
@@ -57,11 +58,16 @@ impl Executor {
     ///
     /// # Errors
     /// When the HTTP client can't be made.
-    pub fn new(resolver: Arc<dyn Resolve>, fence: Arc<dyn Fence>, wake: Wake) -> Result<Self, SetupError> {
+    pub fn new(
+        reach: &Reach,
+        resolver: Arc<dyn Resolve>,
+        fence: Arc<dyn Fence>,
+        wake: Wake,
+    ) -> Result<Self, SetupError> {
         let shared = Shared {
             resolver,
             fence,
-            http: Http::for_actions()?,
+            http: Http::for_actions(reach)?,
             wake,
             counters: ActionCounters::default(),
             ending: CancellationToken::new(),
@@ -117,7 +123,8 @@ impl Executor {
 async fn work(shared: Arc<Shared>, owner: ObjectKey) {
     while let Some(action) = shared.begin(&owner) {
         let held = shared.counters.in_flight.hold();
-        let hands = Hands { http: &shared.http, resolver: &*shared.resolver, fence: &*shared.fence };
+        let (http, namespace) = (&shared.http, &owner.namespace);
+        let hands = Hands { http, resolver: &*shared.resolver, fence: &*shared.fence, namespace };
         let outcome = hands.act(&action, || shared.wants(&owner, &action.id)).await;
         drop(held);
         shared.end(&owner, &action, outcome);

@@ -2,21 +2,30 @@
 
 use serde_json::{Map, Value, json};
 
-/// A sample of a metric that was asked for is not as the format wants it.
+/// Why a text was not reduced.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not Prometheus text (line {line})")]
-pub(crate) struct NotExposition {
-    line: usize,
+pub(crate) enum Unreadable {
+    /// A sample of a metric that was asked for is not as the format wants it.
+    #[error("not Prometheus text (line {line})")]
+    NotExposition { line: usize },
+    /// The metrics that were asked for have too many samples: parsed, they take twenty times their text.
+    #[error("the samples are larger than {limit} bytes")]
+    TooMuch { limit: usize },
 }
+
+/// Samples of the metrics that were asked for, in bytes of text. A short one counts as [`SHORTEST`].
+const MOST: usize = 512 * 1024;
+/// What a sample counts at least.
+const SHORTEST: usize = 64;
 
 /// `{NAME: [{"labels": {…}, "value": 1.0}]}`. A metric that is absent is absent, and so is a sample that JSON has no
 /// number for (`NaN`, `+Inf`). Lines about other metrics are not looked at.
-pub(crate) fn reduce(text: &str, names: &[String]) -> Result<Value, NotExposition> {
+pub(crate) fn reduce(text: &str, names: &[String]) -> Result<Value, Unreadable> {
     if text.trim_start().starts_with('<') {
         // A web page, which would otherwise read as "all metrics are absent".
-        return Err(NotExposition { line: 1 });
+        return Err(Unreadable::NotExposition { line: 1 });
     }
-    let mut found = Map::new();
+    let (mut found, mut read) = (Map::new(), 0);
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
         let end = line.find(|c: char| c == '{' || c.is_whitespace()).unwrap_or(line.len());
@@ -24,7 +33,11 @@ pub(crate) fn reduce(text: &str, names: &[String]) -> Result<Value, NotExpositio
         if name.starts_with('#') || !names.iter().any(|wanted| wanted == name) {
             continue;
         }
-        let (labels, value) = sample(rest).ok_or(NotExposition { line: index + 1 })?;
+        read += line.len().max(SHORTEST);
+        if read > MOST {
+            return Err(Unreadable::TooMuch { limit: MOST });
+        }
+        let (labels, value) = sample(rest).ok_or(Unreadable::NotExposition { line: index + 1 })?;
         if value.is_finite()
             && let Some(samples) = found.entry(name).or_insert_with(|| json!([])).as_array_mut()
         {
@@ -126,8 +139,15 @@ mod tests {
             ("up{a=b} 1", 1),
             ("up{", 1),
         ] {
-            assert_eq!(reduce(text, &names(&["up"])), Err(NotExposition { line }), "{text}");
+            assert_eq!(reduce(text, &names(&["up"])), Err(Unreadable::NotExposition { line }), "{text}");
         }
         assert_eq!(reduce("", &names(&["up"])), Ok(json!({})));
+    }
+
+    #[test]
+    fn samples_without_end_are_refused_before_they_are_parsed() {
+        let text = "up 1\n".repeat(MOST / SHORTEST + 1);
+        assert_eq!(reduce(&text, &names(&["up"])), Err(Unreadable::TooMuch { limit: MOST }));
+        assert!(reduce(&text, &names(&["down"])).is_ok());
     }
 }

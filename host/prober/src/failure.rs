@@ -52,3 +52,30 @@ impl Failure {
         }
     }
 }
+
+/// Words of a stranger are repeated up to so many characters.
+const MOST_WORDS: usize = 256;
+
+/// A stranger's words as they can be shown to people: not too many of them, and nothing that moves a cursor, hides text or
+/// turns its direction. Secrets are to be taken out before: of one that is cut, the rest would not be found.
+pub(crate) fn shown(words: &str) -> String {
+    let is_hidden =
+        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let mut shown: String = words.chars().filter(|c| !c.is_control() && !is_hidden(*c)).take(MOST_WORDS).collect();
+    if words.chars().count() > MOST_WORDS {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strangers_words_are_few_and_lie_still() {
+        assert_eq!(shown("not today"), "not today");
+        assert_eq!(shown("a\u{1b}[2Jb\r\nc\u{202e}d\u{200b}"), "a[2Jbcd");
+        assert_eq!(shown(&"é".repeat(10_000)).chars().count(), 257);
+    }
+}

@@ -1,4 +1,6 @@
-//! What is asked of whom: the identity by which equal questions of many objects become one.
+//! What is asked of whom, on behalf of which namespace: the identity by which equal questions of many objects become one.
+//!
+//! Objects of different namespaces share no question: else one could set the pace of another's, or let it wait longer.
 
 use opstack_core::probe::{Probe, Question, Target};
 use std::hash::{Hash, Hasher};
@@ -10,13 +12,20 @@ pub(crate) struct Inquiry(Arc<Asked>);
 
 #[derive(Debug, PartialEq)]
 struct Asked {
+    namespace: Arc<str>,
     target: Target,
     question: Question,
 }
 
 impl Inquiry {
-    pub(crate) fn of(probe: &Probe) -> Self {
-        Self(Arc::new(Asked { target: probe.target.clone(), question: probe.question.clone() }))
+    pub(crate) fn of(namespace: &Arc<str>, probe: &Probe) -> Self {
+        let (target, question) = (probe.target.clone(), probe.question.clone());
+        Self(Arc::new(Asked { namespace: namespace.clone(), target, question }))
+    }
+
+    /// Of the objects that ask.
+    pub(crate) fn namespace(&self) -> &Arc<str> {
+        &self.0.namespace
     }
 
     pub(crate) fn target(&self) -> &Target {
@@ -39,6 +48,7 @@ impl Eq for Inquiry {}
 
 impl Hash for Inquiry {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        self.namespace().hash(state);
         self.target().hash(state);
         match self.question() {
             Question::JsonRpc(calls) => calls.iter().for_each(|call| (&call.method, &call.params).hash(state)),

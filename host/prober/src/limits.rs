@@ -1,78 +1,59 @@
-//! How much is asked at once: of one endpoint, of all, and of those that may not answer.
+//! How much is asked at once: of one endpoint, for one namespace, and at all.
 //!
-//! However many endpoints hang, those that answer find a slot: who let its last question time out gets only a part of
-//! all slots, and who was never asked gets only a part, so the two together can't take them all.
+//! Nothing here is shared between namespaces but the number of all slots, and that by [`Slots`]: neither many endpoints of
+//! one tenant, nor slow ones, nor the same endpoint delay the questions of another. Within a namespace, endpoints that let
+//! a question time out, or were never asked, get only a part of its slots, so that those that answer find one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Endpoints that hung share this part of all slots.
-const HUNG: usize = 4;
-/// Endpoints that were not asked yet share this part.
-const UNTRIED: usize = 2;
+use crate::slots::{Class, Slot, Slots};
+
+/// Questions of each namespace in flight, beside the slots that all share.
+const OWN: usize = 4;
 /// When so many endpoints are known, those in which nobody is are forgotten.
 const MANY_LANES: usize = 1024;
 
 /// Slots for questions in flight.
 pub(crate) struct Limits {
     per_endpoint: usize,
-    total: Arc<Semaphore>,
-    hung: Arc<Semaphore>,
-    untried: Arc<Semaphore>,
-    lanes: Mutex<HashMap<String, Arc<Lane>>>,
+    slots: Slots,
+    lanes: Mutex<HashMap<(Arc<str>, String), Arc<Lane>>>,
 }
 
-/// What is known of one endpoint.
+/// What a namespace knows of one endpoint.
 struct Lane {
     slots: Arc<Semaphore>,
-    standing: Mutex<Standing>,
-}
-
-/// What is to be expected of an endpoint.
-#[derive(Clone, Copy, Debug)]
-enum Standing {
-    Untried,
-    Hung,
-    /// It answered, well or badly, or refused at once.
-    Prompt,
+    class: Mutex<Class>,
 }
 
 /// Leave to ask. Gives the slots back when dropped.
 pub(crate) struct Permit {
     lane: Arc<Lane>,
-    _slots: [Option<OwnedSemaphorePermit>; 3],
+    _own: Option<OwnedSemaphorePermit>,
+    _slot: Slot,
 }
 
 impl Limits {
     pub(crate) fn new(per_endpoint: usize, total: usize) -> Self {
-        let share = |part: usize| Arc::new(Semaphore::new((total / part).max(1)));
-        Self {
-            per_endpoint: per_endpoint.max(1),
-            total: share(1),
-            hung: share(HUNG),
-            untried: share(UNTRIED),
-            lanes: Mutex::default(),
-        }
+        Self { per_endpoint: per_endpoint.max(1), slots: Slots::new(total, OWN), lanes: Mutex::default() }
     }
 
-    /// Waits in the endpoint's line first, then in the others': who waits for a slow endpoint takes nobody's place.
-    pub(crate) async fn enter(&self, origin: String) -> Permit {
-        let lane = self.lane(origin);
-        let own = slot(&lane.slots).await;
-        let standing = *lane.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        let share = match standing {
-            Standing::Untried => slot(&self.untried).await,
-            Standing::Hung => slot(&self.hung).await,
-            Standing::Prompt => None,
-        };
-        let total = slot(&self.total).await;
-        Permit { lane, _slots: [own, share, total] }
+    /// Waits in the endpoint's line first, then in the namespace's: who waits for a slow endpoint takes nobody's place.
+    pub(crate) async fn enter(&self, namespace: &Arc<str>, origin: String) -> Permit {
+        let lane = self.lane(namespace, origin);
+        // Nothing closes it; were it closed, it would no longer limit.
+        let own = lane.slots.clone().acquire_owned().await.ok();
+        let class = *lane.class.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = self.slots.take(namespace, class).await;
+        Permit { lane, _own: own, _slot: slot }
     }
 
-    fn lane(&self, origin: String) -> Arc<Lane> {
+    fn lane(&self, namespace: &Arc<str>, origin: String) -> Arc<Lane> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lane) = lanes.get(&origin) {
+        let key = (namespace.clone(), origin);
+        if let Some(lane) = lanes.get(&key) {
             return lane.clone();
         }
         if lanes.len() >= MANY_LANES {
@@ -80,23 +61,18 @@ impl Limits {
             lanes.retain(|_, lane| Arc::strong_count(lane) > 1);
         }
         let slots = Arc::new(Semaphore::new(self.per_endpoint));
-        let lane = Arc::new(Lane { slots, standing: Mutex::new(Standing::Untried) });
-        lanes.insert(origin, lane.clone());
+        let lane = Arc::new(Lane { slots, class: Mutex::new(Class::Untried) });
+        lanes.insert(key, lane.clone());
         lane
     }
 }
 
 impl Permit {
-    /// Notes whether the endpoint let the question time out.
+    /// Notes whether the endpoint let the question time out. One that answered, well or badly, or refused, is prompt.
     pub(crate) fn done(self, timed_out: bool) {
-        let standing = if timed_out { Standing::Hung } else { Standing::Prompt };
-        *self.lane.standing.lock().unwrap_or_else(PoisonError::into_inner) = standing;
+        let class = if timed_out { Class::Hung } else { Class::Prompt };
+        *self.lane.class.lock().unwrap_or_else(PoisonError::into_inner) = class;
     }
-}
-
-/// Nothing closes these semaphores; were one closed, it would no longer limit.
-async fn slot(semaphore: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    semaphore.clone().acquire_owned().await.ok()
 }
 
 #[cfg(test)]
@@ -104,8 +80,12 @@ mod tests {
     use super::*;
     use futures::FutureExt;
 
+    fn enter_for(limits: &Limits, namespace: &str, origin: impl ToString) -> Option<Permit> {
+        limits.enter(&namespace.into(), origin.to_string()).now_or_never()
+    }
+
     fn enter(limits: &Limits, origin: impl ToString) -> Option<Permit> {
-        limits.enter(origin.to_string()).now_or_never()
+        enter_for(limits, "ns", origin)
     }
 
     #[test]
@@ -115,13 +95,15 @@ mod tests {
         let second = enter(&limits, "a").unwrap();
         assert!(enter(&limits, "a").is_none());
         assert!(enter(&limits, "b").is_some());
+        assert!(enter_for(&limits, "other", "a").is_some(), "and so it has for each namespace");
         second.done(false);
         assert!(enter(&limits, "a").is_some());
     }
 
     #[test]
     fn endpoints_that_hang_or_may_hang_leave_slots_to_the_others() {
-        let limits = Limits::new(1, 8);
+        // One namespace alone gets half of them.
+        let limits = Limits::new(1, 16);
         for origin in 0..8 {
             enter(&limits, origin).unwrap().done(true);
         }
@@ -136,7 +118,7 @@ mod tests {
 
     #[test]
     fn an_endpoint_that_answers_is_trusted_again() {
-        let limits = Limits::new(1, 4);
+        let limits = Limits::new(1, 8);
         for origin in ["a", "b"] {
             enter(&limits, origin).unwrap().done(true);
         }

@@ -16,6 +16,7 @@ use crate::endpoint::Resolve;
 use crate::failure::Failure;
 use crate::http::{Http, SetupError};
 use crate::inquiry::Inquiry;
+use crate::kept::Over;
 use crate::limits::Limits;
 use crate::question::Answer;
 use crate::task::{self, Config};
@@ -40,10 +41,12 @@ impl Shared {
     }
 
     /// Notes what an endpoint said, and wakes whom that concerns.
-    pub(crate) fn record(&self, inquiry: &Inquiry, pod: &str, outcome: Result<Answer, Failure>) {
+    pub(crate) fn record(&self, inquiry: &Inquiry, pod: &str, outcome: Result<Arc<str>, Failure>) {
         let counted = outcome.as_ref().map(|_| ()).map_err(Clone::clone);
-        let answer = outcome.map(Arc::new).map_err(|failure| failure.to_string().into());
-        let measured = Measured { at: Instant::now(), epoch: epoch_millis(), answer };
+        // Looked for outside of the lock, for an answer may be long.
+        let watched = self.board().watched(inquiry);
+        let answer = outcome.map(|text| Answer::of(text, &watched)).map_err(|failure| failure.to_string().into());
+        let measured = Measured { at: Instant::now(), epoch: epoch_millis(), answer, over: None };
         let woken = self.board().record(inquiry, pod, measured);
         self.wake(woken);
         // Last, so that who sees the count sees the rest.
@@ -62,10 +65,13 @@ impl Shared {
 /// Asks what objects want to know, and remembers the answers.
 ///
 /// # Guarantees
-/// - The same question to the same target is asked once however many objects ask it, as often as the most eager wants.
+/// - The same question to the same target is asked once however many objects of a namespace ask it, as often as the most
+///   eager wants.
 /// - An object is woken when a value that it watches, or the health of an endpoint, is other than when it looked last;
 ///   never because time has passed, except when an answer becomes stale.
-/// - An endpoint that is slow or dead delays no other. At each endpoint only so many questions are in flight.
+/// - An endpoint that is slow or dead delays no other. At each endpoint only so many questions of a namespace are in flight.
+/// - Namespaces share slots and nothing else: whatever one asks, the questions of another are asked on time.
+/// - Of answers only so many bytes are kept for an object and for a namespace.
 /// - Nothing is retried: the next interval asks again.
 ///
 /// # Caveats
@@ -87,8 +93,9 @@ impl Prober {
     pub fn new(config: Config, resolver: Arc<dyn Resolve>, wake: Wake) -> Result<Self, SetupError> {
         let limits = Limits::new(config.per_endpoint, config.total);
         let stop = CancellationToken::new();
-        let (counters, board) = (ProbeCounters::default(), Mutex::new(Board::new(stop.clone())));
-        let shared = Shared { config, resolver, http: Http::for_probes()?, limits, counters, board, wake };
+        let (counters, board) = (ProbeCounters::default(), Mutex::new(Board::new(config.kept, stop.clone())));
+        let http = Http::for_probes(&config.reach)?;
+        let shared = Shared { config, resolver, http, limits, counters, board, wake };
         let guard = stop.clone().drop_guard();
         let (tasks, running) = (TaskTracker::new(), watch::Sender::new(true));
         Ok(Self { shared: Arc::new(shared), tasks, running, stop, _stops: guard })
@@ -119,6 +126,16 @@ impl Prober {
     /// Whether all that an object asks was asked at least once by this process. If not, it is woken when it was.
     pub fn is_measured(&self, owner: &ObjectKey) -> bool {
         self.shared.board().is_measured(owner)
+    }
+
+    /// The budget of bytes that an object's answers are over, if they are over one. It is woken when that changes.
+    pub fn over_budget(&self, owner: &ObjectKey) -> Option<Over> {
+        self.shared.board().over_budget(owner)
+    }
+
+    /// Bytes that are kept of answers.
+    pub fn bytes(&self) -> usize {
+        self.shared.board().bytes()
     }
 
     /// Asks nothing until [`Self::resume`]: a standby stays quiet. What is in flight comes to its end.

@@ -7,15 +7,14 @@ use alloy_json_rpc::{ErrorPayload, Id, RequestPacket, Response, ResponsePacket, 
 use alloy_rpc_client::{RpcClient, Waiter};
 use alloy_transport::{TransportError, TransportErrorKind, TransportFut};
 use opstack_core::probe::RpcCall;
-use reqwest::Client;
 use serde_json::json;
 use serde_json::value::RawValue;
 use std::task::{Context, Poll};
 use tower_service::Service;
 
 use crate::endpoint::EndpointUrl;
-use crate::failure::Failure;
-use crate::http;
+use crate::failure::{Failure, shown};
+use crate::http::{self, Way};
 
 /// Largest answer to a batch.
 pub(crate) const ANSWER_LIMIT: usize = 1024 * 1024;
@@ -24,11 +23,11 @@ pub(crate) const ANSWER_LIMIT: usize = 1024 * 1024;
 pub(crate) type Said = Result<Box<RawValue>, ErrorPayload>;
 
 /// Makes the calls in one request. An error of one call is what the node said; the failures are of the node.
-pub(crate) async fn ask(client: &Client, url: &EndpointUrl, calls: &[RpcCall]) -> Result<Vec<Said>, Failure> {
+pub(crate) async fn ask(way: &Way, calls: &[RpcCall]) -> Result<Vec<Said>, Failure> {
     if calls.is_empty() {
         return Err(Failure::Invalid("the question has no call in it".into()));
     }
-    let client = RpcClient::new(Transport { client: client.clone(), url: url.clone() }, false);
+    let client = RpcClient::new(Transport(way.clone()), false);
     let mut batch = client.new_batch();
     let waiters: Vec<Waiter<Box<RawValue>>> = calls
         .iter()
@@ -51,15 +50,20 @@ pub(crate) async fn ask(client: &Client, url: &EndpointUrl, calls: &[RpcCall]) -
 }
 
 /// One answer as the contract has it. The result's text stays as it came: a detour would round large numbers.
-pub(crate) fn answer_text(answers: &[Said]) -> String {
+pub(crate) fn answer_text(url: &EndpointUrl, answers: &[Said]) -> String {
     let answers: Vec<_> = answers
         .iter()
         .map(|said| match said {
             Ok(result) => format!(r#"{{"result":{}}}"#, result.get()),
-            Err(error) => json!({"error": {"code": error.code, "message": error.message}}).to_string(),
+            Err(error) => json!({"error": {"code": error.code, "message": message(url, error)}}).to_string(),
         })
         .collect();
     format!("[{}]", answers.join(","))
+}
+
+/// What an error says, as it can be shown.
+pub(crate) fn message(url: &EndpointUrl, error: &ErrorPayload) -> String {
+    shown(&url.scrub_error(&error.message))
 }
 
 /// Our failures come back out of alloy's errors as they went in. Its own texts may quote the answer, so they don't.
@@ -74,11 +78,8 @@ fn failure(error: TransportError) -> Failure {
     }
 }
 
-#[derive(Clone, Debug)]
-struct Transport {
-    client: Client,
-    url: EndpointUrl,
-}
+#[derive(Clone)]
+struct Transport(Way);
 
 impl Service<RequestPacket> for Transport {
     type Response = ResponsePacket;
@@ -90,23 +91,24 @@ impl Service<RequestPacket> for Transport {
     }
 
     fn call(&mut self, packet: RequestPacket) -> Self::Future {
-        let Self { client, url } = self.clone();
-        Box::pin(async move { exchange(&client, &url, packet).await.map_err(TransportErrorKind::custom) })
+        let Self(way) = self.clone();
+        Box::pin(async move { exchange(&way, packet).await.map_err(TransportErrorKind::custom) })
     }
 }
 
-async fn exchange(client: &Client, url: &EndpointUrl, packet: RequestPacket) -> Result<ResponsePacket, Failure> {
+async fn exchange(way: &Way, packet: RequestPacket) -> Result<ResponsePacket, Failure> {
     let expected = packet.len();
     let request = unwrapped(packet).serialize().map_err(|_| Failure::Invalid("the question is no JSON".into()))?;
-    let body = http::post(client, url, request.get().to_owned(), ANSWER_LIMIT).await?;
+    let body = http::post(way, request.get().to_owned(), ANSWER_LIMIT).await?;
     // Of the parser's errors only the place is told; its words quote the answer.
-    let packet = serde_json::from_slice(&body).map_err(|error| {
+    let packet = serde_json::from_slice(&body.bytes).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
         Failure::Invalid(format!("not a JSON-RPC answer (at {place})"))
     })?;
     match packet {
         ResponsePacket::Single(Response { id: Id::None, payload: ResponsePayload::Failure(error) }) => {
-            Err(Failure::Invalid(format!("the whole request was refused: error {}: {}", error.code, error.message)))
+            let said = message(&way.url, &error);
+            Err(Failure::Invalid(format!("the whole request was refused: error {}: {said}", error.code)))
         }
         ResponsePacket::Single(_) if expected > 1 => {
             Err(Failure::Invalid("not a JSON-RPC answer: one answer to several calls".into()))

@@ -16,13 +16,17 @@ use crate::board::{Leash, Pace};
 use crate::endpoint::{Endpoint, target_name};
 use crate::failure::Failure;
 use crate::inquiry::Inquiry;
+use crate::kept::Kept;
 use crate::prober::Shared;
-use crate::question::{self, Answer};
+use crate::question;
+use crate::reach::Reach;
 
 /// What flew and has come back.
 enum Landed {
     Resolved(Result<Vec<Endpoint>, Failure>),
-    Answered(String, Result<Answer, Failure>),
+    /// It was not found out in time where the target is.
+    Late,
+    Answered(String, Result<Arc<str>, Failure>),
 }
 
 struct Task {
@@ -118,7 +122,10 @@ impl Task {
     fn land(&mut self, landed: Result<Landed, JoinError>) {
         match landed {
             Ok(Landed::Resolved(Ok(endpoints))) => self.ask(endpoints),
-            Ok(Landed::Resolved(Err(failure))) => self.unresolved(failure),
+            Ok(Landed::Resolved(Err(failure))) => self.unresolved(failure, false),
+            Ok(Landed::Late) => {
+                self.unresolved(Failure::Unresolved("the target was not found in time".into()), true);
+            }
             Ok(Landed::Answered(pod, outcome)) => {
                 self.asking.remove(&pod);
                 // A pod that has gone meanwhile is not remembered.
@@ -147,19 +154,22 @@ impl Task {
         }
     }
 
-    /// Every endpoint that was heard is now unheard of; if there was none, the target itself is.
-    fn unresolved(&mut self, failure: Failure) {
+    /// Every endpoint that was heard is now unheard of; if there was none, the target itself is. That nobody said in time
+    /// where they are tells nothing of endpoints that were heard: their last word grows old, and is theirs.
+    fn unresolved(&mut self, failure: Failure, late: bool) {
         self.resolving = false;
         let mut pods = self.shared.board().heard(&self.inquiry);
         if pods.is_empty() {
             pods.push(String::new());
+        } else if late {
+            return;
         }
         for pod in pods {
             self.record(&pod, Err(failure.clone()));
         }
     }
 
-    fn record(&self, pod: &str, outcome: Result<Answer, Failure>) {
+    fn record(&self, pod: &str, outcome: Result<Arc<str>, Failure>) {
         if let Err(failure) = &outcome {
             let target = target_name(self.inquiry.target());
             debug!(target_name = %target, pod, error = %failure, kind = failure.kind(), "a probe has no answer");
@@ -177,19 +187,19 @@ async fn reach(moment: Instant) {
 
 async fn resolve(shared: Arc<Shared>, inquiry: Inquiry, limit: Duration) -> Landed {
     let resolved = timeout(limit, shared.resolver.resolve(inquiry.target())).await;
-    Landed::Resolved(match resolved {
-        Ok(resolved) => resolved.map_err(Failure::Unresolved),
-        Err(_) => Err(Failure::Unresolved("the target was not found in time".into())),
-    })
+    resolved.map_or(Landed::Late, |resolved| Landed::Resolved(resolved.map_err(Failure::Unresolved)))
 }
 
 /// Asks one endpoint. The time in line is not the endpoint's, so it doesn't count.
 async fn ask(shared: Arc<Shared>, inquiry: Inquiry, endpoint: Endpoint, limit: Duration) -> Landed {
     let Endpoint { pod, url } = endpoint;
-    let permit = shared.limits.enter(url.origin()).await;
+    let (namespace, target) = (inquiry.namespace(), inquiry.target());
+    let waits = shared.counters.waiting.hold();
+    let permit = shared.limits.enter(namespace, url.origin()).await;
+    drop(waits);
     let _held = shared.counters.in_flight.hold();
-    let client = shared.http.client(inquiry.target());
-    let answer = timeout(limit, question::ask(client, &url, inquiry.question())).await;
+    let asked = async { question::ask(&shared.http.way(namespace, target, &url).await?, inquiry.question()).await };
+    let answer = timeout(limit, asked).await;
     let outcome = answer.unwrap_or(Err(Failure::Timeout(limit)));
     permit.done(matches!(outcome, Err(Failure::Timeout(_))));
     Landed::Answered(pod, outcome)
@@ -198,19 +208,30 @@ async fn ask(shared: Arc<Shared>, inquiry: Inquiry, endpoint: Endpoint, limit: D
 /// How the load is spread in time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Questions in flight at one endpoint (scheme, host and port).
+    /// Questions of one namespace in flight at one endpoint (scheme, host and port).
     pub per_endpoint: usize,
-    /// Questions in flight at all.
+    /// Questions in flight at all. One namespace alone gets half of them.
     pub total: usize,
     /// Each interval is shortened or lengthened by up to this part of itself.
     pub jitter: f64,
     /// A new question is first asked within this time, or within its interval if that is shorter.
     pub spread: Duration,
+    /// How much is kept of answers.
+    pub kept: Kept,
+    /// Where questions may go.
+    pub reach: Reach,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { per_endpoint: 2, total: 64, jitter: 0.1, spread: Duration::from_secs(1) }
+        Self {
+            per_endpoint: 2,
+            total: 128,
+            jitter: 0.1,
+            spread: Duration::from_secs(1),
+            kept: Kept::default(),
+            reach: Reach::default(),
+        }
     }
 }
 

@@ -16,8 +16,13 @@ use rustix::process::{Pid, kill_process};
 
 use crate::{Hosts, MINUTE, Site, plugins, until};
 
-/// What tests run it with, unless they say otherwise. The log is what they read when they fail.
-const DEFAULTS: [&str; 3] = ["--listen=127.0.0.1:0", "--lease-duration=5", "--log-filter=info,opstack_operator=debug"];
+/// What tests run it with, unless they say otherwise. The log is what they read when they fail; chains are on the loopback.
+const DEFAULTS: [&str; 4] = [
+    "--listen=127.0.0.1:0",
+    "--lease-duration=5",
+    "--log-filter=info,opstack_operator=debug",
+    "--probe-allow=127.0.0.0/8",
+];
 
 /// `--name` of `--name=value`.
 fn name(argument: &str) -> &str {

@@ -51,7 +51,8 @@ impl Site {
     pub fn start_operator(&self) -> Result<()> {
         let log = File::create(self.log())?;
         let mut command = run::scrubbed(workspace::opstack());
-        command.args(["run", "--listen=127.0.0.1:0", "--namespace", OPERATOR_NAMESPACE]);
+        // The chain's nodes are on the loopback.
+        command.args(["run", "--listen=127.0.0.1:0", "--probe-allow=127.0.0.0/8", "--namespace", OPERATOR_NAMESPACE]);
         command.env("KUBECONFIG", self.kubeconfig()).env("NO_COLOR", "1");
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = control_plane::spawn(command).context("failed to start the operator")?;

@@ -53,6 +53,14 @@ impl Body {
         })
     }
 
+    /// Bytes that are kept.
+    pub fn bytes(&self) -> usize {
+        match &self.0 {
+            Form::Plain(text) => text.len(),
+            Form::Packed { bytes, .. } => bytes.len(),
+        }
+    }
+
     /// The text.
     pub fn text(&self) -> Arc<str> {
         match &self.0 {

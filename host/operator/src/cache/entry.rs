@@ -28,7 +28,7 @@ impl Keep {
 }
 
 /// One object, as much of it as is needed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     /// Which.
     pub key: ObjectKey,
@@ -44,6 +44,8 @@ pub struct Entry {
     pub content: Box<str>,
     /// `spec`, labels, annotations, finalizers and deletion: what a reconcile starts from.
     pub intent: Box<str>,
+    /// Not an outline, of which only the metadata were read.
+    pub whole: bool,
 }
 
 impl Entry {
@@ -70,30 +72,36 @@ impl Entry {
         let labels = keep.body.then(|| Selectable::of(&object));
         let body = keep.body.then(|| Body::of(object.to_string(), example));
         let (content, intent) = if keep.body { digests(&mut object) } else { Default::default() };
-        Self { key, resource_version, live: Arc::new(live), labels, body, content, intent }
+        Self { key, resource_version, live: Arc::new(live), labels, body, content, intent, whole: true }
+    }
+
+    /// The same record without its text. Any change is a change of its content, for the content is not known.
+    #[must_use]
+    pub fn outlined(self) -> Self {
+        let version: Box<str> = format!("version {}", self.resource_version).into();
+        Self { body: None, content: version.clone(), intent: version, whole: false, ..self }
     }
 
     /// The same record, older than any other.
     pub fn unversioned(&self) -> Self {
-        Self {
-            key: self.key.clone(),
-            resource_version: 0,
-            live: self.live.clone(),
-            labels: self.labels.clone(),
-            body: self.body.clone(),
-            content: self.content.clone(),
-            intent: self.intent.clone(),
-        }
+        Self { resource_version: 0, ..self.clone() }
     }
 
-    /// Whether the other record of the same name is newer. Versions of a kind are comparable whatever the object's life is: one
-    /// counter of the API server gives them all, so that a record of an earlier life is as old as its version says. Without
-    /// comparable versions, the other is newer.
+    /// Bytes that its text takes.
+    pub fn bytes(&self) -> usize {
+        self.body.as_ref().map_or(0, Body::bytes)
+    }
+
+    /// Whether the other record of the same name is newer, or as new and says more. Versions of a kind are comparable whatever the
+    /// object's life is: one counter of the API server gives them all, so that a record of an earlier life is as old as its version
+    /// says. Without comparable versions, the other is newer.
     pub fn is_older_than(&self, other: &Self) -> bool {
         if self.resource_version == 0 || other.resource_version == 0 {
             return true;
         }
+        let is_outline = !self.whole && other.whole;
         self.resource_version < other.resource_version
+            || (self.resource_version == other.resource_version && is_outline)
     }
 
     /// The JSON text, where it is kept.

@@ -1,7 +1,7 @@
 //! All that the operator knows of the cluster, in memory: one store for each kind, shared by every plugin.
 //!
 //! Objects are kept as small as their use allows (see [`Keep`]): of a child, what planning needs; of an object that plugins
-//! look up, its JSON text; of a Secret, facts. A write of our own enters the cache with the API server's answer,
+//! look up, its JSON text; of a Secret, facts; of a ConfigMap, an outline until somebody looks it up. A write of our own enters the cache with the API server's answer,
 //! so that the watch event that follows it says nothing new and wakes nobody.
 
 mod body;
@@ -13,7 +13,7 @@ mod watch;
 
 pub use entry::{Entry, Keep};
 pub use selector::Selector;
-pub use watch::{Watch, Watched};
+pub use watch::{Watch, Watched, is_outlined};
 
 use opstack_core::ids::{GroupKind, ObjectKey};
 use opstack_core::inventory::Inventory;
@@ -125,6 +125,25 @@ impl Cache {
         let known = self.read().stores.get(kind).map(|store| store.example.clone());
         let example = known.unwrap_or_else(|| self.write().stores.entry(kind.clone()).or_default().example.clone());
         Entry::of(kind, object, keep, facts, &example)
+    }
+
+    /// Bytes that the texts of a kind take, of one namespace or of all.
+    pub fn bytes(&self, kind: &GroupKind, namespace: Option<&str>) -> usize {
+        self.list(kind, namespace).iter().map(|entry| entry.bytes()).sum()
+    }
+
+    /// Drops the texts of those objects of a kind that are not wanted. Of outlined kinds only: they can be read again.
+    pub fn outline(&self, kind: &GroupKind, wanted: impl Fn(&Entry) -> bool) {
+        let dropped: Vec<_> = self.list(kind, None).into_iter().filter(|entry| entry.whole && !wanted(entry)).collect();
+        let mut inner = self.write();
+        let Some(store) = inner.stores.get_mut(kind) else { return };
+        for entry in dropped {
+            let place = (entry.key.namespace.clone(), entry.key.name.clone());
+            // Another one may have come in its place meanwhile.
+            if let Some(known) = store.objects.get_mut(&place).filter(|known| Arc::ptr_eq(known, &entry)) {
+                *known = Arc::new(Entry::clone(&entry).outlined());
+            }
+        }
     }
 
     /// Takes in one object; nothing if it says no more than is known.
@@ -251,5 +270,41 @@ mod tests {
         cache.put(entry("second", 3));
         assert!(cache.remove(&entry("first", 2)).is_none());
         assert!(cache.remove(&entry("second", 4)).is_some());
+    }
+
+    fn config_map(name: &str, version: u64, data: Option<&str>) -> Entry {
+        let metadata = json!({"name": name, "namespace": "ns", "uid": name, "resourceVersion": version.to_string()});
+        let mut object = json!({"metadata": metadata});
+        if let Some(data) = data {
+            object["data"] = json!({"file": data});
+        }
+        let (kind, keep) = (GroupKind::new("", "ConfigMap"), Keep { body: true, status: false });
+        let entry = Cache::default().entry(&kind, object, keep, &facts::Facts::keyed([0; 32]));
+        if data.is_some() { entry } else { entry.outlined() }
+    }
+
+    #[test]
+    fn an_outline_gives_way_to_the_whole_and_the_whole_to_a_newer_outline() {
+        let (cache, kind) = (Cache::default(), GroupKind::new("", "ConfigMap"));
+        let is_whole = || cache.list(&kind, None).iter().map(|entry| entry.whole).collect::<Vec<_>>();
+        assert!(cache.put(config_map("a", 1, None)).is_some());
+        let change = cache.put(config_map("a", 1, Some("text"))).unwrap();
+        assert!(change.differs_in(|entry| &entry.content), "who saw the outline looks again");
+        assert!(cache.put(config_map("a", 1, None)).is_none(), "the watch is behind");
+        assert_eq!(is_whole(), [true]);
+        let change = cache.put(config_map("a", 2, None)).unwrap();
+        assert!(change.differs_in(|entry| &entry.content), "who saw the whole looks again");
+        assert_eq!((is_whole(), cache.bytes(&kind, None)), (vec![false], 0));
+    }
+
+    #[test]
+    fn texts_that_nobody_wants_are_dropped() {
+        let (cache, kind) = (Cache::default(), GroupKind::new("", "ConfigMap"));
+        for name in ["a", "b"] {
+            cache.put(config_map(name, 1, Some(&"x".repeat(100))));
+        }
+        cache.outline(&kind, |entry| entry.key.name.as_ref() == "a");
+        let whole: Vec<_> = cache.list(&kind, None).iter().map(|entry| (entry.whole, entry.bytes() > 100)).collect();
+        assert_eq!(whole, [(true, true), (false, false)]);
     }
 }

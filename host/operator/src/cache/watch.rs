@@ -1,14 +1,15 @@
 //! One watch: from the API server's stream to changes of the cache.
 
-use futures::{Stream, StreamExt};
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{Api, ApiResource};
+use kube::api::{Api, ApiResource, PartialObjectMeta};
 use kube::runtime::utils::Backoff;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Resource};
 use opstack_core::ids::GroupKind;
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -111,11 +112,9 @@ impl Watch {
         on_listed: impl Fn(),
     ) {
         let kind = GroupKind::new(&self.resource.group, &self.resource.kind);
-        let api = Api::<Watched>::all_with(client, &self.resource);
-        let config = selection(&kind);
         let mut pauses = watcher::DefaultBackoff::default();
         loop {
-            let stream = Box::pin(watcher(api.clone(), config.clone()).default_backoff());
+            let stream = stream(&kind, client.clone(), &self.resource);
             let Some(error) = self.follow(stream, &kind, &cache, &facts, &on_change, &on_listed).await else { return };
             warn!(%kind, %error, "watch failed; it begins anew");
             // Who may list and may not watch would list all the time.
@@ -129,14 +128,17 @@ impl Watch {
     /// Follows one stream until it fails.
     async fn follow(
         &self,
-        mut stream: impl Stream<Item = watcher::Result<watcher::Event<Watched>>> + Unpin,
+        mut stream: impl Stream<Item = Event> + Unpin,
         kind: &GroupKind,
         cache: &Cache,
         facts: &Facts,
         on_change: impl Fn(Change),
         on_listed: impl Fn(),
     ) -> Option<watcher::Error> {
-        let entry = |watched: Watched| cache.entry(kind, watched.object, self.keep, facts);
+        let entry = |watched: Watched| {
+            let entry = cache.entry(kind, watched.object, self.keep, facts);
+            if is_outlined(kind) { entry.outlined() } else { entry }
+        };
         let mut listed = Vec::new();
         while let Some(event) = stream.next().await {
             match event {
@@ -163,6 +165,43 @@ impl Watch {
     }
 }
 
+/// Whether of a kind only metadata are watched. A cluster has many ConfigMaps, of up to a megabyte each and of anybody; those
+/// that a plugin looks up are read then.
+pub fn is_outlined(kind: &GroupKind) -> bool {
+    kind.group.is_empty() && kind.kind.as_ref() == "ConfigMap"
+}
+
+fn stream(kind: &GroupKind, client: Client, resource: &ApiResource) -> BoxStream<'static, Event> {
+    let config = selection(kind);
+    if is_outlined(kind) {
+        // The type of the objects is what asks for metadata alone.
+        let outlines = Api::<PartialObjectMeta<Watched>>::all_with(client, resource);
+        watcher(outlines, config).default_backoff().map_ok(outlined).boxed()
+    } else {
+        watcher(Api::<Watched>::all_with(client, resource), config).default_backoff().boxed()
+    }
+}
+
+/// What a watch tells.
+type Event = watcher::Result<watcher::Event<Watched>>;
+
+fn outlined(event: watcher::Event<PartialObjectMeta<Watched>>) -> watcher::Event<Watched> {
+    match event {
+        watcher::Event::Init => watcher::Event::Init,
+        watcher::Event::InitApply(object) => watcher::Event::InitApply(outline(object)),
+        watcher::Event::InitDone => watcher::Event::InitDone,
+        watcher::Event::Apply(object) => watcher::Event::Apply(outline(object)),
+        watcher::Event::Delete(object) => watcher::Event::Delete(outline(object)),
+    }
+}
+
+fn outline(object: PartialObjectMeta<Watched>) -> Watched {
+    let metadata = object.metadata;
+    // A time that can't be told is the only thing that could fail.
+    let told = serde_json::to_value(&metadata).unwrap_or_default();
+    Watched { metadata, object: json!({"metadata": told}) }
+}
+
 fn is_forbidden(error: &watcher::Error) -> bool {
     matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.is_forbidden())
 }
@@ -177,5 +216,32 @@ fn selection(kind: &GroupKind) -> watcher::Config {
         "Pod" if kind.group.is_empty() => config.labels(opstack_core::ids::WORKLOAD_LABEL),
         "CustomResourceDefinition" => config.labels(crate::plugins::crd::PLUGIN_LABEL),
         _ => config,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opstack_core::inventory::Live;
+
+    #[test]
+    fn an_outline_says_of_a_child_what_the_whole_says() {
+        let whole = json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": "a", "namespace": "ns", "uid": "u", "resourceVersion": "7",
+                "creationTimestamp": "2024-01-15T10:00:00Z",
+                "annotations": {"opstack.optimism.io/owner": "OpNode.optimism.io/ns/a"},
+                "managedFields": [{
+                    "manager": "opstack/op-node", "operation": "Apply", "apiVersion": "v1", "time": "2024-01-15T10:00:00Z",
+                    "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {"f:b": {}, "f:a": {}, ".": {}}},
+                }],
+            },
+        });
+        let partial: PartialObjectMeta<Watched> = serde_json::from_value(whole.clone()).unwrap();
+        let (outline, whole) = (Live::of(&outline(partial).object, false), Live::of(&whole, false));
+        assert!(outline.fields_of("opstack/op-node").is_some());
+        assert_eq!(format!("{outline:?}"), format!("{whole:?}"));
     }
 }

@@ -2,7 +2,9 @@
 
 use anyhow::Context as _;
 use clap::ValueEnum;
+use opstack_core::budget::{Item, Limits};
 use opstack_engine::{CompileLimits, Compiler};
+use opstack_prober::{IpNet, Kept};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -45,6 +47,9 @@ pub struct Args {
     /// The admin server.
     #[command(flatten)]
     pub server: ServerArgs,
+    /// What is shared by all namespaces.
+    #[command(flatten)]
+    pub shared: SharedArgs,
     /// Logs and traces.
     #[command(flatten)]
     pub log: LogArgs,
@@ -81,6 +86,46 @@ impl CompilerArgs {
     }
 }
 
+/// What is shared by all namespaces.
+#[derive(Debug, clap::Args)]
+pub struct SharedArgs {
+    /// Addresses that probes may ask although they are refused by default (loopback, link-local, metadata services, multicast, reserved, the operator's own) or by --probe-deny.
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', env = "OPSTACK_PROBE_ALLOW")]
+    pub probe_allow: Vec<IpNet>,
+    /// Addresses to which no URL of a user may lead, beside those that are refused by default. Services and pods of the cluster that objects name as such are asked all the same.
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', env = "OPSTACK_PROBE_DENY")]
+    pub probe_deny: Vec<IpNet>,
+    /// Addresses or names by which this operator itself is reached: no probe goes there.
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', env = "OPSTACK_OWN_ADDRESSES")]
+    pub own_address: Vec<String>,
+    /// Questions to chains in flight at once. One namespace alone gets half of them.
+    #[arg(long, default_value = "128", value_parser = clap::value_parser!(u16).range(2..))]
+    pub probe_slots: u16,
+    /// How much one object, or all of a namespace, may want, as in `questions-per-namespace=2000`. There are children, secrets, questions, pointers, acts, events and answer-bytes, each -per-object and -per-namespace.
+    #[arg(long, value_name = "NAME=NUMBER", value_delimiter = ',', env = "OPSTACK_BUDGET", value_parser = budget)]
+    pub budget: Vec<String>,
+}
+
+impl SharedArgs {
+    /// The budgets: by default, but for those that are set.
+    pub fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        // Each was found to be one when it was read.
+        self.budget.iter().for_each(|setting| _ = limits.set(setting));
+        limits
+    }
+
+    /// How much is kept of answers.
+    pub fn kept(&self) -> Kept {
+        let limit = self.limits().of(Item::AnswerBytes);
+        Kept { per_object: limit.per_object, per_namespace: limit.per_namespace }
+    }
+}
+
+fn budget(text: &str) -> Result<String, String> {
+    Limits::default().set(text).map(|()| text.into()).map_err(|error| error.to_string())
+}
+
 /// Leader election.
 #[derive(Debug, clap::Args)]
 pub struct LeaderArgs {
@@ -104,6 +149,9 @@ pub struct ServerArgs {
     /// Address of a page for browsers that shows what `opstack status` does, e.g. 127.0.0.1:8081; there is none where absent. It has no login: whoever reaches it reads names, columns and conditions of all namespaces.
     #[arg(long, value_name = "ADDRESS")]
     pub page: Option<SocketAddr>,
+    /// Host names under which the page is visited, beside localhost and addresses. A browser that comes under another name was led here by a stranger's page.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', env = "OPSTACK_PAGE_HOSTS")]
+    pub page_host: Vec<String>,
 }
 
 /// Logs and traces.

@@ -110,11 +110,11 @@ fn measured(value: Option<u8>, at: Instant) -> Measured {
     let answer = match value {
         Some(value) => {
             let value = json!({"v": value});
-            Ok(Arc::new(Answer { text: value.to_string().into(), value }))
+            Ok(Answer::of(value.to_string().into(), &["/v".into()]))
         }
         None => Err(Failure::Status(500).to_string().into()),
     };
-    Measured { at, epoch: 0, answer }
+    Measured { at, epoch: 0, answer, over: None }
 }
 
 fn asked(model: &Model, question: usize) -> bool {
@@ -125,7 +125,7 @@ proptest! {
     #[test]
     fn owners_are_woken_for_what_they_have_not_seen_and_for_nothing_else(events in events()) {
         let (mut board, mut model, mut now) = (Board::default(), Model::default(), Instant::now());
-        let inquiry = |question| Inquiry::of(&probe(question, false));
+        let inquiry = |question| Inquiry::of(&"ns".into(), &probe(question, false));
         for event in events {
             let mut woken = BTreeSet::new();
             match event {
@@ -182,7 +182,7 @@ fn the_pace_is_the_shortest_interval_and_the_longest_timeout() {
         timeout: SECOND * timeout,
         ..probe(0, true)
     };
-    let inquiry = Inquiry::of(&probe(0, true));
+    let inquiry = Inquiry::of(&"ns".into(), &probe(0, true));
     let started = board.declare(&owner(0), &[asks(10, 1)], now).started;
     assert_eq!(started.len(), 1);
     assert!(board.declare(&owner(1), &[asks(5, 2)], now).started.is_empty());

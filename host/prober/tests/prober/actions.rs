@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use crate::world::{Places, SECOND, Wakes, call, owner, pods_target, until};
+use crate::world::{Places, SECOND, Wakes, call, loopback, owner, pods_target, until};
 
 /// Says what it is told to, one after the other; then that this is term 1.
 #[derive(Default)]
@@ -33,7 +33,7 @@ struct Stage {
 impl Stage {
     async fn new() -> Self {
         let (places, terms, wakes) = (Arc::<Places>::default(), Arc::<Terms>::default(), Wakes::default());
-        let executor = Executor::new(places.clone(), terms.clone(), wakes.wake()).unwrap();
+        let executor = Executor::new(&loopback(), places.clone(), terms.clone(), wakes.wake()).unwrap();
         let node = Double::start().await;
         node.answer("admin_sequencerActive", json!({"active": true}));
         node.answer("admin_stopSequencer", json!("0xabc"));

@@ -4,7 +4,9 @@
 mod actions;
 mod answers;
 mod lifetime;
+mod reach;
 mod secrets;
 mod sharing;
+mod tenants;
 mod waking;
 mod world;

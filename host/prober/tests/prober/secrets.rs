@@ -8,7 +8,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::world::{SECOND, World, call, owner, probe, secret_target, until};
+use crate::world::{SECOND, World, call, loopback, owner, probe, secret_target, until};
 
 /// Pieces that would give the URL away.
 const KEYS: [&str; 4] = ["0123456789abcdefKEY", "hunter22", "qu3rySecret", "Basic "];
@@ -136,7 +136,7 @@ async fn a_secret_url_never_leaves() {
 
 async fn outcomes_of_actions(world: &World, node: &Double, path: &str) {
     let (target, _) = secret_target();
-    let executor = Executor::new(world.places.clone(), Arc::new(Leads), world.wakes.wake()).unwrap();
+    let executor = Executor::new(&loopback(), world.places.clone(), Arc::new(Leads), world.wakes.wake()).unwrap();
     node.answer("fact", json!(path));
     node.answer("act", json!(format!("done at {path}")));
     let action = |id: String, equals| Action {

@@ -4,7 +4,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use opstack_core::ids::{GroupKind, ObjectKey};
 use opstack_core::probe::{Observation, Probe, Question, RpcCall, SecretKey, Target};
-use opstack_prober::{Config, Endpoint, EndpointUrl, Prober, Resolve, Wake};
+use opstack_prober::{Config, Endpoint, EndpointUrl, Prober, Reach, Resolve, Wake};
 use rpc_double::{Frozen, bounded};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -14,13 +14,18 @@ use std::time::Duration;
 /// The interval of most probes here.
 pub const SECOND: Duration = Duration::from_secs(1);
 
-/// Where targets lead. A plain URL leads to itself.
+/// Where targets lead. A plain URL leads to itself. Nothing is what is never found out.
 #[derive(Default)]
-pub struct Places(Mutex<HashMap<Target, Result<Vec<Endpoint>, String>>>);
+pub struct Places(Mutex<HashMap<Target, Option<Result<Vec<Endpoint>, String>>>>);
 
 impl Places {
     pub fn set(&self, target: &Target, endpoints: Result<Vec<Endpoint>, String>) {
-        self.0.lock().unwrap().insert(target.clone(), endpoints);
+        self.0.lock().unwrap().insert(target.clone(), Some(endpoints));
+    }
+
+    /// From now on it is not found out where a target leads.
+    pub fn hold(&self, target: &Target) {
+        self.0.lock().unwrap().insert(target.clone(), None);
     }
 
     /// Pods by name and URL.
@@ -34,7 +39,8 @@ impl Places {
 impl Resolve for Places {
     fn resolve<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Vec<Endpoint>, String>> {
         let found = match (self.0.lock().unwrap().get(target), target) {
-            (Some(found), _) => found.clone(),
+            (Some(Some(found)), _) => found.clone(),
+            (Some(None), _) => return futures::future::pending().boxed(),
             (None, Target::Url(url)) => match EndpointUrl::plain(url) {
                 Ok(url) => Ok(vec![Endpoint { pod: String::new(), url }]),
                 Err(error) => Err(error.to_string()),
@@ -79,7 +85,7 @@ impl World {
 
     pub fn with(config: Config) -> Self {
         let (places, wakes) = (Arc::new(Places::default()), Wakes::default());
-        let config = Config { jitter: 0.0, spread: Duration::ZERO, ..config };
+        let config = Config { jitter: 0.0, spread: Duration::ZERO, reach: loopback(), ..config };
         let prober = Prober::new(config, places.clone(), wakes.wake()).unwrap();
         Self { clock: Frozen::start(), prober, places, wakes }
     }
@@ -127,8 +133,17 @@ pub async fn settle() {
     }
 }
 
+/// Servers of tests are on the loopback.
+pub fn loopback() -> Reach {
+    Reach { allow: vec!["127.0.0.0/8".parse().unwrap()], ..Reach::default() }
+}
+
 pub fn owner(name: &str) -> ObjectKey {
-    ObjectKey::new(GroupKind::new("optimism.io", "OpNode"), "ns", name)
+    owner_in("ns", name)
+}
+
+pub fn owner_in(namespace: &str, name: &str) -> ObjectKey {
+    ObjectKey::new(GroupKind::new("optimism.io", "OpNode"), namespace, name)
 }
 
 pub fn call(method: &str, params: Value) -> RpcCall {
