@@ -1,8 +1,8 @@
 //! Labels of the pods, by which Services select them: whether a pod is synced, and whether it makes blocks.
 //!
-//! A pod begins with `false` for both, by its template. `true` needs a fresh answer of this very pod; one that is old or
-//! failed takes it back. Where nobody has asked since the operator began, a label stays as it is, so that a restart of the
-//! operator takes no pod out of its Services.
+//! A pod begins with `false` for both, by its template. `true` needs a fresh answer of this very pod; one that says otherwise,
+//! or a failed one, takes it back. Where nobody has asked, since the operator began or in time, a label stays as it is: neither
+//! a restart of the operator nor its lateness takes a pod out of its Services.
 
 use opstack_sdk::answer::{Answer, Policy};
 use opstack_sdk::cluster::kind_of;
@@ -15,7 +15,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 use crate::keys::pod_name;
-use crate::probes::{CONSENSUS, Findings, is_probe};
+use crate::probes::{CONDUCTOR, CONSENSUS, EXECUTION, Findings, is_probe};
 use crate::settle::Node;
 use crate::stage::Synced;
 
@@ -90,34 +90,75 @@ fn live_pods(node: &Node<'_>) -> impl Iterator<Item = Live> {
 }
 
 fn labels(node: &Node<'_>, live: &Live, found: &[Findings]) -> BTreeMap<String, String> {
-    let found = asked(node, live).then(|| found.iter().find(|found| found.pod == live.metadata.name));
-    let judge = |key: &str, judge: fn(&Node<'_>, &Findings) -> bool| match found {
-        Some(found) => found.is_some_and(|found| judge(node, found)),
-        None => live.metadata.labels.get(key).is_some_and(|value| value == "true"),
+    let found = found.iter().find(|found| found.pod == live.metadata.name);
+    let label = |key: &str, says: Option<bool>| {
+        let before = live.metadata.labels.get(key).is_some_and(|value| value == "true");
+        (key.to_string(), says.unwrap_or(before).to_string())
     };
-    let mut labels = BTreeMap::from([(SYNCED.to_string(), judge(SYNCED, is_synced).to_string())]);
+    let mut labels = BTreeMap::from([label(SYNCED, is_synced(node, live, found))]);
     if node.spec().sequences() {
-        labels.insert(ACTIVE.into(), judge(ACTIVE, makes_blocks).to_string());
+        let (key, value) = label(ACTIVE, makes_blocks(node, live, found));
+        labels.insert(key, value);
     }
     labels
 }
 
-/// Whether this life of the pod was asked, with or without success. Times of Kubernetes are whole seconds.
-fn asked(node: &Node<'_>, live: &Live) -> bool {
+/// What came of the last question of a kind to this life of a pod.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// It answered.
+    Answered,
+    /// It was asked and gave no answer.
+    InVain,
+    /// Nobody has asked it, or not for a while: its last answer is old, and no question has failed since.
+    Not,
+}
+
+/// Times of Kubernetes are whole seconds.
+fn last(node: &Node<'_>, live: &Live, probe: &str) -> Asked {
     let born = live.metadata.creation_timestamp.as_deref().unwrap_or_default();
     let mut observations = node.cx.observations.iter().filter(|observation| observation.pod == live.metadata.name);
-    observations.any(|observation| {
-        is_probe(CONSENSUS, &observation.probe) && rfc3339(observation.measured_at / 1000).as_str() > born
-    })
+    let last = observations.find(|observation| {
+        is_probe(probe, &observation.probe) && rfc3339(observation.measured_at / 1000).as_str() > born
+    });
+    match last {
+        None => Asked::Not,
+        Some(observation) if observation.answer.is_err() => Asked::InVain,
+        Some(observation) if observation.stale => Asked::Not,
+        Some(_) => Asked::Answered,
+    }
 }
 
-fn makes_blocks(node: &Node<'_>, found: &Findings) -> bool {
-    node.sequences(found) == Some(true) && found.silence.is_none()
+/// Whether this life of the pod was asked of late, with or without success.
+fn asked(node: &Node<'_>, live: &Live) -> bool {
+    last(node, live, CONSENSUS) != Asked::Not
 }
 
-fn is_synced(node: &Node<'_>, found: &Findings) -> bool {
-    let executes = !crate::probes::asks_execution(node) || matches!(found.syncing, Some((_, _, false)));
-    executes && found.silence.is_none() && found.is_at_head()
+/// Whether each question was answered so; nothing while it is not known of one and none says no.
+fn all(answers: &[(Asked, bool)]) -> Option<bool> {
+    if answers.iter().any(|(asked, says)| *asked == Asked::InVain || (*asked == Asked::Answered && !says)) {
+        return Some(false);
+    }
+    answers.iter().all(|(asked, _)| *asked == Asked::Answered).then_some(true)
+}
+
+/// By op-node's word, and where op-conductor decides by its word, too: one that was deposed may not know it yet.
+fn makes_blocks(node: &Node<'_>, live: &Live, found: Option<&Findings>) -> Option<bool> {
+    // One whose execution client is silent makes none.
+    let executes = last(node, live, EXECUTION) != Asked::InVain;
+    let active = found.is_some_and(|found| found.active == Some(true)) && executes;
+    let active = (last(node, live, CONSENSUS), active);
+    let leads = (last(node, live, CONDUCTOR), found.is_some_and(|found| found.leads == Some(true)));
+    if node.conductor.is_some() { all(&[active, leads]) } else { all(&[active]) }
+}
+
+fn is_synced(node: &Node<'_>, live: &Live, found: Option<&Findings>) -> Option<bool> {
+    let at_head = (last(node, live, CONSENSUS), found.is_some_and(Findings::is_at_head));
+    let executes = found.is_some_and(|found| matches!(found.syncing, Some((_, _, false))));
+    match crate::probes::asks_execution(node) {
+        true => all(&[at_head, (last(node, live, EXECUTION), executes)]),
+        false => all(&[at_head]),
+    }
 }
 
 /// When to look again, in milliseconds: a head that stands still wakes nobody, and is old after a while.

@@ -15,9 +15,9 @@ use crate::settle::Node;
 /// Probe of op-node.
 pub const CONSENSUS: &str = "op-node";
 /// Probe of op-conductor.
-const CONDUCTOR: &str = "op-conductor";
+pub const CONDUCTOR: &str = "op-conductor";
 /// Probe of the execution client.
-const EXECUTION: &str = "execution";
+pub const EXECUTION: &str = "execution";
 
 /// A block older than this when it was seen, in seconds, is no chain's newest one. So a head that does not grow is soon
 /// told from one that does.
