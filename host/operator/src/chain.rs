@@ -12,6 +12,7 @@ use opstack_core::ids::ObjectKey;
 use opstack_core::probe::{Action, ActionOutcome, Observation, Probe};
 use opstack_prober::{Config, Executor, Fence, Prober, SetupError, Wake};
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::error;
 
 use crate::hub::Hub;
@@ -53,6 +54,11 @@ impl Chain {
         if let Some(Parts { executor, .. }) = &self.parts {
             executor.execute(owner, actions.to_vec());
         }
+    }
+
+    /// Whether an object declared an action before, in this term of the process.
+    pub fn knows(&self, owner: &ObjectKey, id: &str) -> bool {
+        self.parts.as_ref().is_some_and(|parts| parts.executor.knows(owner, id))
     }
 
     /// Forgets an object.
@@ -150,8 +156,10 @@ struct ByLease(Arc<Leader>);
 
 impl Fence for ByLease {
     fn still_leader(&self) -> Result<u64, String> {
-        let term = self.0.check().map_err(|fault| fault.message)?;
-        // Only equality matters.
-        Ok(term.token)
+        self.0.check().map(|term| term.token).map_err(|fault| fault.message)
+    }
+
+    fn left(&self) -> Duration {
+        self.0.check().map(|term| term.left()).unwrap_or_default()
     }
 }

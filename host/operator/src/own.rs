@@ -32,22 +32,31 @@ pub async fn install_kind(client: &Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Key of the fingerprints: made once, so that they outlive the process and tell nothing to who does not have it.
+/// Key of the fingerprints.
+pub struct Key {
+    /// Made once, so that they outlive the process and tell nothing to who does not have it.
+    pub value: [u8; 32],
+    /// Whether it was made just now: no operator was in this namespace before.
+    pub is_new: bool,
+}
+
+/// Gets the key of the fingerprints, or makes it.
 ///
 /// # Errors
 /// When the API server refuses, or the Secret holds something else.
-pub async fn fingerprint_key(client: &Client, namespace: &str) -> anyhow::Result<[u8; 32]> {
+pub async fn fingerprint_key(client: &Client, namespace: &str) -> anyhow::Result<Key> {
     const NAME: &str = "opstack-fingerprint";
     let api = Api::<Secret>::namespaced(client.clone(), namespace);
     let what = || format!("failed to get the Secret {namespace}/{NAME} (does the namespace exist?)");
     for _ in 0..3 {
         if let Some(secret) = api.get_opt(NAME).await.with_context(what)? {
             let value = secret.data.and_then(|mut data| data.remove("key")).map(|value| value.0).unwrap_or_default();
-            return <[u8; 32]>::try_from(value).map_err(|_| {
+            let value = <[u8; 32]>::try_from(value).map_err(|_| {
                 anyhow::anyhow!(
                     "the Secret {namespace}/{NAME} holds no 32-byte value under `key`; delete it to have it made anew"
                 )
-            });
+            })?;
+            return Ok(Key { value, is_new: false });
         }
         let mut key = [0u8; 32];
         rand::rngs::OsRng.try_fill_bytes(&mut key).context("failed to get random bytes")?;
@@ -57,7 +66,7 @@ pub async fn fingerprint_key(client: &Client, namespace: &str) -> anyhow::Result
             "data": {"key": k8s_openapi::ByteString(key.to_vec())},
         }))?;
         match api.create(&PostParams::default(), &secret).await {
-            Ok(_) => return Ok(key),
+            Ok(_) => return Ok(Key { value: key, is_new: true }),
             // Another replica was faster.
             Err(kube::Error::Api(status)) if status.code == 409 => {}
             Err(error) => return Err(error).with_context(what),

@@ -121,7 +121,8 @@ impl Operator {
     async fn new(args: &Args, client: Client, stop: CancellationToken) -> anyhow::Result<Self> {
         let kinds = Arc::new(Kinds::default());
         kinds.refresh(&client).await.context("failed to ask the API server what it serves")?;
-        let facts = Facts::keyed(own::fingerprint_key(&client, &args.namespace).await?);
+        let key = own::fingerprint_key(&client, &args.namespace).await?;
+        let facts = Facts::keyed(key.value);
         let config = EngineConfig {
             cache_dir: args.cache_dir.clone().or_else(offline::cache_dir),
             shipped_dir: args.compiled_dir.clone(),
@@ -136,7 +137,7 @@ impl Operator {
             api_groups: kinds.groups().into_iter().collect(),
             host_image: args.image.clone(),
         };
-        let leader = Arc::new(leader(args));
+        let leader = Arc::new(leader(args, key.is_new));
         let hub = Hub::new(client.clone(), kinds, facts);
         let probing = probing(&args.shared).await;
         let cx = Arc::new(Context {
@@ -360,7 +361,7 @@ async fn probing(args: &SharedArgs) -> opstack_prober::Config {
     opstack_prober::Config { total, kept, reach, ..Default::default() }
 }
 
-fn leader(args: &Args) -> Leader {
+fn leader(args: &Args, is_first: bool) -> Leader {
     let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_string();
     let config = leader::Config {
         namespace: args.namespace.clone(),
@@ -368,6 +369,7 @@ fn leader(args: &Args) -> Leader {
         // Two processes of one host, or of one pod after a restart, are two holders.
         identity: format!("{}_{:08x}", args.leader.identity.clone().unwrap_or_else(host), rand::random::<u32>()),
         duration: args.leader.lease_duration,
+        is_first,
     };
     if args.leader.leader_elect { Leader::new(config) } else { Leader::alone(config) }
 }

@@ -2,7 +2,10 @@
 
 use opstack_core::probe::{Action, MAX_TIMEOUT, RpcCall, Target};
 use serde_json::Value;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -22,7 +25,15 @@ pub trait Fence: Send + Sync {
     /// # Errors
     /// Why this process does not lead, or can't be sure that it does.
     fn still_leader(&self) -> Result<u64, String>;
+
+    /// How long this process may still be sure that it leads. A call has to be over by then.
+    fn left(&self) -> Duration {
+        Duration::MAX
+    }
 }
+
+/// A term that lasts no longer than this is too short for a call.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 /// Why an action has no result. Only [`Unknown`](Self::Unknown) leaves open whether it was done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -98,12 +109,41 @@ impl Hands<'_> {
         if !wanted() {
             return Err(Stop::Withdrawn);
         }
-        let now = self.fence.still_leader().map_err(ActionError::Fenced)?;
-        if now != token {
-            return Err(ActionError::Fenced(format!("this is term {now}, and it was begun in term {token}")).into());
+        Ok(self.call_within(action, &url, limit, token).await?)
+    }
+
+    /// The one call, in the term in which the action was begun. The Lease is looked at each time right before it goes on: a process
+    /// that stood still must not send what it had put off.
+    async fn call_within(
+        &self,
+        action: &Action,
+        url: &EndpointUrl,
+        limit: Duration,
+        token: u64,
+    ) -> Result<String, ActionError> {
+        let left = self.fence.left();
+        if left < SHORTEST {
+            return Err(ActionError::Fenced("the lease is about to run out".into()));
         }
-        // Nothing may come between the check and the call.
-        Ok(self.call(action, &url, limit).await?)
+        let mut call = pin!(self.call(action, url, limit.min(left)));
+        let mut is_begun = false;
+        poll_fn(|cx| match self.still(token) {
+            Ok(()) => {
+                is_begun = true;
+                call.as_mut().poll(cx)
+            }
+            Err(why) if is_begun => Poll::Ready(Err(ActionError::Unknown(why))),
+            Err(why) => Poll::Ready(Err(ActionError::Fenced(why))),
+        })
+        .await
+    }
+
+    /// Whether this is still the term in which the action was begun.
+    fn still(&self, token: u64) -> Result<(), String> {
+        match self.fence.still_leader()? {
+            now if now == token => Ok(()),
+            now => Err(format!("this is term {now}, and it was begun in term {token}")),
+        }
     }
 
     async fn find(&self, action: &Action, limit: Duration) -> Result<EndpointUrl, ActionError> {

@@ -32,9 +32,9 @@ struct Shared {
 /// # Expected flow
 /// 1. The Lease is looked at.
 /// 2. The target is found, and the precondition's question asked there.
-/// 3. The Lease is looked at again: the term must be the same.
-/// 4. The one call.
-/// 5. Its outcome is kept, and the owner woken.
+/// 3. The one call, within what is left of the term. Each time before it goes on the Lease is looked at: the term must be
+///    the same.
+/// 4. Its outcome is kept, and the owner woken.
 ///
 /// # Guarantees
 /// - An id runs at most once while its owner keeps declaring it, whatever comes of it. Nothing is retried.
@@ -43,8 +43,8 @@ struct Shared {
 ///
 /// # Caveats
 /// - Outcomes live as long as the process. After a restart a declared id runs again, if its precondition still holds.
-/// - The Lease is looked at before the call, not at its arrival: a node knows nothing of our terms. A call that is in
-///   flight when the term ends may arrive later; its time limit bounds how much.
+/// - The Lease is looked at before the call is sent, not at its arrival: a node knows nothing of our terms. A call that was sent
+///   within the term may arrive after it, as long as the network keeps it; what the call names has to be right then, too.
 pub struct Executor {
     shared: Arc<Shared>,
     workers: TaskTracker,
@@ -94,6 +94,11 @@ impl Executor {
         } else if ledger.is_empty() {
             ledgers.remove(owner);
         }
+    }
+
+    /// Whether an action of an owner is declared already, be it done or not.
+    pub fn knows(&self, owner: &ObjectKey, id: &str) -> bool {
+        self.shared.ledgers().get(owner).is_some_and(|ledger| ledger.knows(id))
     }
 
     /// Forgets an owner. What was not sent is not sent any more.

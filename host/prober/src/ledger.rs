@@ -59,6 +59,11 @@ impl Ledger {
         })
     }
 
+    /// Whether an id is declared.
+    pub(crate) fn knows(&self, id: &str) -> bool {
+        self.acts.iter().any(|act| act.id == id && !matches!(act.state, State::AtWork { withdrawn: true }))
+    }
+
     /// Whether any action waits.
     pub(crate) fn waits(&self) -> bool {
         self.acts.iter().any(|act| matches!(act.state, State::Waiting(_)))
@@ -153,7 +158,7 @@ mod tests {
         ledger.declare(vec![action("a", "m")]);
         ledger.begin();
         ledger.declare(vec![]);
-        assert!(!ledger.wants("a"));
+        assert!(!ledger.wants("a") && !ledger.knows("a"));
         ledger.declare(vec![action("a", "m")]);
         assert!(ledger.wants("a"), "declared again while at work: it is the same act");
         assert!(!ledger.waits());

@@ -7,16 +7,21 @@ use rpc_double::{Double, Fault, Frozen, bounded};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::world::{Places, SECOND, Wakes, call, loopback, owner, pods_target, until};
 
 /// Says what it is told to, one after the other; then that this is term 1.
 #[derive(Default)]
-struct Terms(Mutex<VecDeque<Result<u64, String>>>);
+struct Terms(Mutex<VecDeque<Result<u64, String>>>, Mutex<Option<Duration>>);
 
 impl Fence for Terms {
     fn still_leader(&self) -> Result<u64, String> {
         self.0.lock().unwrap().pop_front().unwrap_or(Ok(1))
+    }
+
+    fn left(&self) -> Duration {
+        self.1.lock().unwrap().unwrap_or(Duration::MAX)
     }
 }
 
@@ -125,6 +130,32 @@ async fn an_action_is_fenced_before_it_and_between_its_precondition_and_its_call
         stage.executor.forget(&stage.key);
     }
     assert_eq!((stage.stopped(), stage.executor.counters().fenced.get()), (0, 3));
+}
+
+/// The process stood still after the call was sent: what came of it is not known, and it is not waited for.
+#[tokio::test]
+async fn a_call_whose_term_ends_before_its_answer_is_unknown() {
+    let stage = Stage::new().await;
+    *stage.terms.0.lock().unwrap() = [Ok(1), Ok(1), Err("the lease ran out".to_owned())].into();
+    assert_eq!(stage.outcome(stage.stop("a")).await.unwrap_err(), "unknown: the lease ran out; it may have been done");
+}
+
+#[tokio::test]
+async fn a_call_has_no_longer_than_what_is_left_of_the_term() {
+    let stage = Stage::new().await;
+    *stage.terms.1.lock().unwrap() = Some(SECOND / 2);
+    assert_eq!(stage.outcome(stage.stop("a")).await.unwrap_err(), "fenced: the lease is about to run out");
+    assert_eq!(stage.stopped(), 0);
+    stage.executor.forget(&stage.key);
+    *stage.terms.1.lock().unwrap() = Some(2 * SECOND);
+    stage.node.spoil("admin_stopSequencer", Fault::Hang);
+    stage.executor.execute(&stage.key, vec![stage.stop("b")]);
+    until("the call", || stage.stopped() == 1).await;
+    stage.clock.advance(2 * SECOND).await;
+    stage.ended(1).await;
+    let outcome = stage.executor.outcomes(&stage.key).pop().unwrap().outcome.unwrap_err();
+    assert_eq!(outcome, "unknown: no answer within 2s; it may have been done");
+    stage.node.heal();
 }
 
 #[tokio::test]
