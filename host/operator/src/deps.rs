@@ -98,6 +98,11 @@ impl Deps {
         lookups.into_iter().for_each(|lookup| inner.add(&object, lookup));
     }
 
+    /// What an object looked up.
+    pub fn of(&self, object: &ObjectKey) -> HashSet<Lookup> {
+        self.lock().asked.get(object).into_iter().flatten().map(|lookup| Lookup::clone(lookup)).collect()
+    }
+
     /// Forgets an object that is gone.
     pub fn forget(&self, object: &ObjectKey) {
         self.record(object, HashSet::new());
@@ -134,6 +139,7 @@ mod tests {
         let list = Lookup::List(listing);
         deps.record(&node, HashSet::from([lookup.clone(), list]));
         assert_eq!(deps.askers(&lookup), std::slice::from_ref(&node));
+        assert_eq!(deps.of(&node).len(), 2);
         assert_eq!(deps.listers(&network.kind, "any", |selector| selector == "a=b"), std::slice::from_ref(&node));
         assert!(deps.listers(&network.kind, "any", |_| false).is_empty());
         deps.record(&node, HashSet::from([lookup.clone()]));

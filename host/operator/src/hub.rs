@@ -129,6 +129,12 @@ impl Hub {
         self.listed.subscribe()
     }
 
+    /// How a kind is asked for.
+    pub fn resource_of(&self, kind: &GroupKind) -> Option<ApiResource> {
+        let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        watches.get(kind).map(|running| running.watch.resource.clone())
+    }
+
     /// The version in which a kind is watched.
     pub fn gvk_of(&self, kind: &GroupKind) -> Option<Gvk> {
         let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
@@ -180,6 +186,22 @@ impl Hub {
         if let Some(change) = free {
             self.route(&change);
         }
+    }
+
+    /// Takes in an object as it was just read, and names whom that concerns.
+    pub fn was_read(&self, kind: &GroupKind, object: serde_json::Value) {
+        let entry = self.entry(kind, object);
+        self.cache.put(entry).into_iter().for_each(|change| self.arrived(change));
+    }
+
+    /// The same of a list; of `known`, which were selected before it was asked for, those that are not in it are gone.
+    pub fn was_listed(&self, kind: &GroupKind, known: &[Arc<Entry>], listed: Vec<serde_json::Value>) {
+        let listed = listed.into_iter().map(|object| self.entry(kind, object)).collect();
+        self.cache.settle(known, listed).into_iter().for_each(|change| self.arrived(change));
+    }
+
+    fn entry(&self, kind: &GroupKind, object: serde_json::Value) -> Entry {
+        self.cache.entry(kind, object, self.keep_of(kind), &self.facts)
     }
 
     /// Names whom a change concerns: the object itself, its owner, and those who looked at it.
@@ -338,7 +360,7 @@ impl Writing<'_> {
 
     fn take_in(mut self, object: serde_json::Value) -> Option<Change> {
         let kind = &self.key.kind;
-        let entry = self.hub.cache.entry(kind, object, self.hub.keep_of(kind), &self.hub.facts);
+        let entry = self.hub.entry(kind, object);
         let entry = if is_outlined(kind) { entry.outlined() } else { entry };
         self.made = Some(Made::Version(entry.resource_version));
         let change = self.hub.cache.put(entry)?;

@@ -19,6 +19,7 @@ pub mod controller;
 pub mod deps;
 pub mod finalizer;
 pub mod flights;
+pub mod fresh;
 pub mod hosts;
 pub mod hub;
 pub mod kinds;

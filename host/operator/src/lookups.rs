@@ -125,7 +125,10 @@ impl Host for Lookups {
                 selector: selector.into(),
             }));
             let matching = |entry: Arc<Entry>| entry.is_selected(&parsed).then(|| self.text(&entry)).flatten();
-            found.extend(self.cache.list(&kind.group_kind, namespace).into_iter().filter_map(matching));
+            let entries = self.cache.list(&kind.group_kind, namespace).into_iter();
+            // How a pod ended that is gone is told by its last state.
+            let gone = self.cache.buried(&kind.group_kind, namespace);
+            found.extend(entries.chain(gone).filter_map(matching));
         }
         Ok(found)
     }

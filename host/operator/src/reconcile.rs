@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! observe (memory) ─► render (sandbox) ─► policy, plan (core) ─► apply (API server) ─► act ─► report (API server)
+//!                        ▲      │ with a new act
+//!                        └──────┴─► read afresh what it rests on (API server)
 //! ```
 
 use opstack_core::answer::{Answer, Children, Failure, Finalized, Phases};
@@ -19,6 +21,7 @@ use tracing::warn;
 use crate::cache::Entry;
 use crate::context::Context;
 use crate::deps::Lookup;
+use crate::fresh::{self, Fresh};
 use crate::plugins::Serving;
 use crate::report::{self, Report, Reported, Subject};
 use crate::{children, finalizer, render, secrets};
@@ -47,11 +50,13 @@ struct Outcome {
     wrote: bool,
     /// What was written lets more be written.
     again: bool,
+    /// The object is another one by now: nothing is reported, and it is looked at again.
+    outdated: bool,
 }
 
 impl Outcome {
     fn of(standing: Standing) -> Self {
-        Self { standing, answer: None, applied: None, wrote: false, again: false }
+        Self { standing, answer: None, applied: None, wrote: false, again: false, outdated: false }
     }
 }
 
@@ -82,7 +87,7 @@ pub async fn reconcile(cx: &Context, served: &ServedKind, key: &ObjectKey, in_li
         Withdrawn::Acts => cx.chain.act(key, &[]),
         Withdrawn::All => cx.chain.forget(key),
     }
-    if requeue::yields(outcome.wrote, in_line) {
+    if outcome.outdated || requeue::yields(outcome.wrote, in_line) {
         return Requeue::Behind;
     }
     let again = outcome.again;
@@ -124,15 +129,24 @@ async fn advance(
         Ok(answer) => answer,
         Err(failure) => return Ok(Outcome::of(standing_of(failure))),
     };
+    answer = match fresh::acting(cx, serving, entry, answer).await? {
+        Fresh::Answer(answer) => *answer,
+        Fresh::Outdated => {
+            let standing = Standing::Progressing("Outdated".into(), "the object has changed".into());
+            return Ok(Outcome { outdated: true, ..Outcome::of(standing) });
+        }
+    };
     cx.budgets.claim(key, &answer)?;
     let mut wrote = false;
     if secrets::ensure(cx, key, &serving.name, &answer.secrets).await? {
         // The answer may depend on facts of what was just made; rendering again now spares the pods a restart.
         wrote = true;
+        let known: Vec<_> = answer.actions.drain(..).map(|action| action.id).collect();
         answer = match render::reconcile(cx, serving, entry).await? {
             Ok(answer) => answer,
             Err(failure) => return Ok(Outcome::of(standing_of(failure))),
         };
+        answer.actions.retain(|action| known.contains(&action.id));
         cx.budgets.claim(key, &answer)?;
     }
     // A key of a Secret that somebody removes is made again.
@@ -158,7 +172,7 @@ async fn advance(
         Some(fault) => Standing::Faulty { fault, retried: false },
         None => with_opinion(standing, &answer),
     };
-    Ok(Outcome { standing, answer: Some(answer), applied, wrote, again })
+    Ok(Outcome { standing, answer: Some(answer), applied, wrote, again, outdated: false })
 }
 
 /// The plugin may know more than the children tell: its `Ready=False` counts.
@@ -244,6 +258,8 @@ async fn conclude(
             warn!(%fault, "failed to report");
             return Requeue::Backoff;
         }
+        // Decided from a status that is no longer there: events and all else are the next look's.
+        Ok(Reported::Outdated) => return Requeue::Behind,
         Ok(reported) => reported,
     };
     let changed = reported == Reported::Written;

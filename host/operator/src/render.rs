@@ -118,12 +118,28 @@ async fn call_once<T: Send + 'static>(
 
 fn request(cx: &Context, serving: &Serving, entry: &Entry) -> Request {
     Request {
-        object: entry.text().unwrap_or_else(|| "null".into()),
+        object: object(cx, entry),
         children: children(cx, &entry.key),
         observations: cx.chain.observations(&entry.key),
         outcomes: cx.chain.outcomes(&entry.key),
         facts: cx.facts.clone(),
         configuration: serving.configuration.clone(),
+    }
+}
+
+/// The object, with the figures that its status would have if they were not put off.
+fn object(cx: &Context, entry: &Entry) -> Arc<str> {
+    let text = entry.text().unwrap_or_else(|| "null".into());
+    if !cx.written.waits(&entry.key) {
+        return text;
+    }
+    let mut object = entry.parsed();
+    match cx.written.newer(&entry.key, &object["status"]) {
+        Some(status) => {
+            object["status"] = status;
+            object.to_string().into()
+        }
+        None => text,
     }
 }
 

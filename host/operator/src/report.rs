@@ -6,7 +6,7 @@ use opstack_core::answer::{Condition, Event, Phases};
 use opstack_core::blame::Fault;
 use opstack_core::conditions::{self, Standing};
 use opstack_core::ids::{Gvk, ObjectKey};
-use opstack_core::status;
+use opstack_core::{hash, status};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,6 +15,7 @@ use tracing::warn;
 
 use crate::apply::{api_of, fault_of};
 use crate::context::Context;
+use crate::fresh;
 
 /// An object about which something is reported.
 pub struct Subject<'a> {
@@ -49,19 +50,67 @@ pub enum Reported {
     Written,
     /// It has newer figures and nothing else, and the last ones are hardly read: to be written after so long.
     Later(Duration),
+    /// The object has another status by now than the one that this was decided from. Nothing was written.
+    Outdated,
 }
 
-/// When statuses were written, by object.
+/// What was written of one object.
+struct Last {
+    at: Instant,
+    /// Newer figures that are not written yet.
+    waiting: Option<Waiting>,
+}
+
+struct Waiting {
+    /// Digest of the status in the API server.
+    over: String,
+    /// JSON text of the one that is to follow.
+    status: Box<str>,
+}
+
+/// When statuses were written, by object, and what waits to be.
 #[derive(Default)]
-pub struct Written(Mutex<HashMap<ObjectKey, Instant>>);
+pub struct Written(Mutex<HashMap<ObjectKey, Last>>);
 
 impl Written {
-    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectKey, Instant>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectKey, Last>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn since(&self, key: &ObjectKey) -> Option<Duration> {
-        self.lock().get(key).map(Instant::elapsed)
+        self.lock().get(key).map(|last| last.at.elapsed())
+    }
+
+    fn note(&self, key: &ObjectKey) {
+        self.lock().insert(key.clone(), Last { at: Instant::now(), waiting: None });
+    }
+
+    fn put_off(&self, key: &ObjectKey, over: &Value, status: &Value) {
+        if let Some(last) = self.lock().get_mut(key) {
+            let (over, status) = (hash::of_json(over), status.to_string().into_boxed_str());
+            last.waiting = Some(Waiting { over, status });
+        }
+    }
+
+    /// Whether figures are put off.
+    pub fn waits(&self, key: &ObjectKey) -> bool {
+        self.lock().get(key).is_some_and(|last| last.waiting.is_some())
+    }
+
+    /// Forgets what another replica may have written meanwhile.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    /// The status that an object would have if figures were not put off: what a plugin remembers must not be older than what it
+    /// said last. Nothing where there is none, or where somebody else has changed the status.
+    pub fn newer(&self, key: &ObjectKey, status: &Value) -> Option<Value> {
+        let written = self.lock();
+        let waiting = written.get(key)?.waiting.as_ref()?;
+        if hash::of_json(status) != waiting.over {
+            return None;
+        }
+        serde_json::from_str(&waiting.status).ok()
     }
 
     /// Forgets an object that is gone.
@@ -100,24 +149,58 @@ pub async fn report(cx: &Context, subject: &Subject<'_>, report: &Report<'_>) ->
     let Some(next) = next else { return Ok(Reported::Unchanged) };
     let rest = status::rest(status::is_news(previous, &next), cx.written.since(subject.key));
     if !rest.is_zero() {
+        cx.written.put_off(subject.key, previous, &next);
         return Ok(Reported::Later(rest));
     }
-    write(cx, subject, next).await?;
-    cx.written.lock().insert(subject.key.clone(), Instant::now());
-    Ok(Reported::Written)
+    let Some(version) = version(cx, subject) else { return Ok(Reported::Outdated) };
+    match patch(cx, subject, next, Some(&version)).await {
+        Err(fault) if fault.reason == CONFLICT => {
+            // Somebody has written since. What that was is read at once: the watch may be behind.
+            fresh::object(cx, subject.key).await?;
+            Ok(Reported::Outdated)
+        }
+        Err(fault) => Err(fault),
+        Ok(()) => {
+            cx.written.note(subject.key);
+            Ok(Reported::Written)
+        }
+    }
 }
 
-/// Writes a status as it is.
+/// Reason of the fault when an object has another version than the one that was to be written over.
+const CONFLICT: &str = "Conflict";
+
+/// The version over which a status is written: that which it was decided from, or a later one with the same status, as after a
+/// write of our own. A status that was decided from an older one, and was on its way when another replica took over,
+/// must not undo what that has begun.
+fn version(cx: &Context, subject: &Subject<'_>) -> Option<String> {
+    let of = |object: &Value| object["metadata"]["resourceVersion"].as_str().map(ToString::to_string);
+    let decided_from = of(subject.object);
+    let known = cx.hub.cache.get(subject.key)?.parsed();
+    let is_same =
+        known["status"] == subject.object["status"] && known["metadata"]["uid"] == subject.object["metadata"]["uid"];
+    if of(&known) == decided_from { decided_from } else { of(&known).filter(|_| is_same) }
+}
+
+/// Writes a status as it is, whatever was written since.
 ///
 /// # Errors
 /// What the API server says; an object that is gone is no error.
 pub async fn write(cx: &Context, subject: &Subject<'_>, status: Value) -> Result<(), Fault> {
-    let patch = json!({
+    patch(cx, subject, status, None).await
+}
+
+/// Writes a status, over one version of the object or over any.
+async fn patch(cx: &Context, subject: &Subject<'_>, status: Value, version: Option<&str>) -> Result<(), Fault> {
+    let mut patch = json!({
         "apiVersion": subject.gvk.api_version(),
         "kind": subject.gvk.group_kind.kind.as_ref(),
         "metadata": {"name": subject.key.name.as_ref(), "uid": subject.object["metadata"]["uid"]},
         "status": status,
     });
+    if let Some(version) = version {
+        patch["metadata"]["resourceVersion"] = version.into();
+    }
     let api = match subject.key.namespace.as_ref() {
         "" => {
             let served = cx.hub.kinds.get(subject.gvk);
@@ -203,5 +286,24 @@ pub async fn events(cx: &Context, subject: &Subject<'_>, events: &[Event]) {
             Ok(Err(kube::Error::Api(status))) if status.code == 409 || status.code == 404 => {}
             Ok(Err(error)) => warn!(%error, object = %subject.key, "failed to write an event"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_that_are_put_off_are_what_the_plugin_sees_next() {
+        let (written, key) = (Written::default(), "OptimismNetwork.optimism.io/ns/net".parse().unwrap());
+        let (told, newer) = (json!({"head": 100}), json!({"head": 105}));
+        written.put_off(&key, &told, &newer);
+        assert_eq!(written.newer(&key, &told), None, "nothing was written before: nothing is put off");
+        written.note(&key);
+        written.put_off(&key, &told, &newer);
+        assert_eq!(written.newer(&key, &told), Some(newer));
+        assert_eq!(written.newer(&key, &json!({"head": 90})), None, "somebody else has changed it");
+        written.note(&key);
+        assert_eq!(written.newer(&key, &told), None, "it was written");
     }
 }

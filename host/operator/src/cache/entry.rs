@@ -65,8 +65,14 @@ impl Entry {
             ("", "Secret") => facts.redact(&mut object),
             // Plugins read text; binary data are mostly plugins themselves.
             ("", "ConfigMap") => leave_out(&mut object, "", "binaryData"),
-            // The larger part, and that of a workload which plugins rendered themselves.
-            ("", "Pod") => leave_out(&mut object, "", "spec"),
+            // The larger part, and but for where it runs that of a workload which plugins rendered themselves.
+            ("", "Pod") => keep_only(&mut object, "spec", &["nodeName"]),
+            // It is told again every few minutes; what is kept changes when somebody taints it or it starts again.
+            ("", "Node") => {
+                keep_only(&mut object, "metadata", &["name", "uid", "resourceVersion"]);
+                keep_only(&mut object, "spec", &["taints"]);
+                keep_only(&mut object, "status", &["nodeInfo"]);
+            }
             _ => {}
         }
         let labels = keep.body.then(|| Selectable::of(&object));
@@ -125,6 +131,13 @@ fn leave_out(object: &mut Value, place: &str, field: &str) {
     object.pointer_mut(place).and_then(Value::as_object_mut).and_then(|object| object.remove(field));
 }
 
+/// Leaves of a part of an object only these fields.
+fn keep_only(object: &mut Value, part: &str, fields: &[&str]) {
+    if let Some(part) = object.get_mut(part).and_then(Value::as_object_mut) {
+        part.retain(|field, _| fields.contains(&field.as_str()));
+    }
+}
+
 /// Fields of a status that the host writes: they must not wake those who look at the object.
 const HOST_STATUS: [&str; 3] = ["conditions", "observedGeneration", opstack_core::status::APPLIED];
 
@@ -156,5 +169,36 @@ mod tests {
         assert_eq!(annotations(seen("opstack/op-batcher")), json!({OWNER_ANNOTATION: "OpBatcher.optimism.io/ns/a"}));
         assert_eq!(annotations(seen("kubectl-edit")), json!({}));
         assert!(seen("opstack/op-batcher")["metadata"]["managedFields"].is_null());
+    }
+
+    fn entry(kind: &str, object: Value) -> Entry {
+        let keep = Keep { body: true, status: false };
+        Entry::of(&GroupKind::new("", kind), object, keep, &Facts::keyed([0; 32]), &Arc::default())
+    }
+
+    #[test]
+    fn of_a_pod_is_kept_where_it_runs() {
+        let pod =
+            json!({"metadata": {"name": "a", "uid": "u"}, "spec": {"nodeName": "m1", "containers": [{"name": "c"}]}});
+        assert_eq!(entry("Pod", pod).parsed()["spec"], json!({"nodeName": "m1"}));
+    }
+
+    #[test]
+    fn a_node_that_says_that_it_lives_is_no_news_and_a_taint_is() {
+        let node = |taints: Value, beat: &str| {
+            entry(
+                "Node",
+                json!({
+                    "metadata": {"name": "m1", "uid": "u", "annotations": {"beat": beat}},
+                    "spec": {"podCIDR": "10.0.0.0/24", "taints": taints},
+                    "status": {"nodeInfo": {"bootID": "b"}, "conditions": [{"type": "Ready", "lastHeartbeatTime": beat}]},
+                }),
+            )
+        };
+        let (first, second) = (node(json!([]), "1"), node(json!([]), "2"));
+        assert_eq!(first.content, second.content);
+        let tainted = node(json!([{"key": "node.kubernetes.io/out-of-service"}]), "2");
+        assert_ne!(first.content, tainted.content);
+        assert_eq!(tainted.parsed()["status"]["nodeInfo"]["bootID"], "b");
     }
 }

@@ -7,19 +7,21 @@
 mod body;
 mod entry;
 pub mod facts;
+mod graves;
 mod health;
 mod selector;
 mod watch;
 
 pub use entry::{Entry, Keep};
 pub use selector::Selector;
-pub use watch::{Watch, Watched, is_outlined};
+pub use watch::{Watch, Watched, is_outlined, selection};
 
 use opstack_core::ids::{GroupKind, ObjectKey};
 use opstack_core::inventory::Inventory;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Instant;
 
 /// Namespace and name.
 type Place = (Arc<str>, Arc<str>);
@@ -55,6 +57,8 @@ struct Inner {
     stores: HashMap<GroupKind, Store>,
     /// Live children by the owner that their annotation names.
     children: HashMap<ObjectKey, BTreeSet<ObjectKey>>,
+    /// Pods that are gone.
+    graves: graves::Graves,
 }
 
 /// The stores. Cheap to share; locks are held for moments and never across an await.
@@ -156,6 +160,9 @@ impl Cache {
             return None;
         }
         let after = Arc::new(entry);
+        if let Some(before) = before.as_ref().filter(|before| before.live.uid != after.live.uid) {
+            inner.bury(before.clone());
+        }
         inner.relate(before.as_deref(), Some(&after));
         if let Some(store) = inner.stores.get_mut(&after.key.kind) {
             store.objects.insert(place, after.clone());
@@ -178,14 +185,34 @@ impl Cache {
         Some(Change { key: gone.key.clone(), before: Some(before), after: None })
     }
 
-    /// Replaces a whole store after a list: what is not in it is gone.
-    pub fn replace(&self, kind: &GroupKind, listed: Vec<Entry>) -> Vec<Change> {
+    /// Keeps the last state of an object that is gone, where somebody may ask how it ended.
+    pub fn bury(&self, last: Arc<Entry>) {
+        self.write().bury(last);
+    }
+
+    /// The last states of objects of a kind that were deleted within the last hour.
+    pub fn buried(&self, kind: &GroupKind, namespace: Option<&str>) -> Vec<Arc<Entry>> {
+        if is_pod(kind) { self.read().graves.of(namespace, Instant::now()) } else { vec![] }
+    }
+
+    /// Takes in what a fresh list of a kind holds, of one namespace or of all: of `known`, which were selected before it was asked
+    /// for, those that are not in it are gone.
+    pub fn settle(&self, known: &[Arc<Entry>], listed: Vec<Entry>) -> Vec<Change> {
         let names: BTreeSet<Place> =
             listed.iter().map(|entry| (entry.key.namespace.clone(), entry.key.name.clone())).collect();
-        let known = self.list(kind, None);
-        let gone = known.iter().filter(|entry| !names.contains(&(entry.key.namespace.clone(), entry.key.name.clone())));
-        let mut changes: Vec<_> = gone.filter_map(|entry| self.remove(entry)).collect();
+        let is_gone = |entry: &&Arc<Entry>| !names.contains(&(entry.key.namespace.clone(), entry.key.name.clone()));
+        let mut changes = vec![];
+        for entry in known.iter().filter(is_gone) {
+            self.bury(entry.clone());
+            changes.extend(self.remove(entry));
+        }
         changes.extend(listed.into_iter().filter_map(|entry| self.put(entry)));
+        changes
+    }
+
+    /// Replaces a whole store after a list: what is not in it is gone.
+    pub fn replace(&self, kind: &GroupKind, listed: Vec<Entry>) -> Vec<Change> {
+        let changes = self.settle(&self.list(kind, None), listed);
         self.write().stores.entry(kind.clone()).or_default().ready = true;
         changes
     }
@@ -208,7 +235,17 @@ impl Cache {
     }
 }
 
+fn is_pod(kind: &GroupKind) -> bool {
+    (kind.group.as_ref(), kind.kind.as_ref()) == ("", "Pod")
+}
+
 impl Inner {
+    fn bury(&mut self, last: Arc<Entry>) {
+        if is_pod(&last.key.kind) {
+            self.graves.bury(last, Instant::now());
+        }
+    }
+
     /// The children of one owner name it alike: what is kept once for all of them.
     fn share_names(&self, entry: &mut Entry) {
         let Some(live) = Arc::get_mut(&mut entry.live) else { return };
@@ -261,6 +298,30 @@ mod tests {
         let kind = GroupKind::new("", "ConfigMap");
         assert_eq!(cache.list(&kind, None).iter().map(|entry| entry.live.uid.as_ref()).collect::<Vec<_>>(), ["second"]);
         assert!(cache.put(entry("third", 4)).is_some(), "the life after");
+    }
+
+    #[test]
+    fn how_a_pod_ended_is_known_when_it_is_gone_and_of_each_of_that_name() {
+        let cache = Cache::default();
+        let pod = |uid: &str, version: u64, namespace: &str| {
+            let metadata =
+                json!({"name": "a", "namespace": namespace, "uid": uid, "resourceVersion": version.to_string()});
+            let object = json!({"metadata": metadata, "status": {"phase": "Failed"}});
+            let keep = Keep { body: true, status: false };
+            cache.entry(&GroupKind::new("", "Pod"), object, keep, &facts::Facts::keyed([0; 32]))
+        };
+        let kind = GroupKind::new("", "Pod");
+        cache.replace(&kind, vec![pod("first", 1, "ns")]);
+        cache.replace(&kind, vec![pod("second", 2, "ns")]);
+        cache.bury(Arc::new(pod("second", 3, "ns")));
+        let uids = || cache.buried(&kind, Some("ns")).iter().map(|last| last.live.uid.to_string()).collect::<Vec<_>>();
+        cache.replace(&kind, vec![]);
+        assert_eq!(uids(), ["first", "second"]);
+        for number in 0..200 {
+            cache.bury(Arc::new(pod(&number.to_string(), 9, "crowd")));
+        }
+        assert_eq!((uids().len(), cache.buried(&kind, Some("crowd")).len()), (2, 64));
+        assert!(cache.buried(&GroupKind::new("", "ConfigMap"), None).is_empty());
     }
 
     #[test]

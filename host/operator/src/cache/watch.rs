@@ -151,7 +151,11 @@ impl Watch {
                     on_listed();
                 }
                 Ok(watcher::Event::Apply(object)) => cache.put(entry(object)).into_iter().for_each(&on_change),
-                Ok(watcher::Event::Delete(object)) => cache.remove(&entry(object)).into_iter().for_each(&on_change),
+                Ok(watcher::Event::Delete(object)) => {
+                    let last = Arc::new(entry(object));
+                    cache.bury(last.clone());
+                    cache.remove(&last).into_iter().for_each(&on_change);
+                }
                 // The connection broke. The stream asks for another, and fails if it gets none.
                 Err(error @ watcher::Error::WatchFailed(_)) => debug!(%kind, %error, "watch interrupted"),
                 Err(error) => return Some(error),
@@ -207,7 +211,7 @@ fn is_forbidden(error: &watcher::Error) -> bool {
 }
 
 /// Which objects of a kind are looked at.
-fn selection(kind: &GroupKind) -> watcher::Config {
+pub fn selection(kind: &GroupKind) -> watcher::Config {
     let config = watcher::Config::default().page_size(100);
     match kind.kind.as_ref() {
         // Helm keeps whole releases in Secrets; nobody refers to those.
