@@ -132,8 +132,8 @@ async fn advance(
     answer = match fresh::acting(cx, serving, entry, answer).await? {
         Fresh::Answer(answer) => *answer,
         Fresh::Outdated => {
-            let standing = Standing::Progressing("Outdated".into(), "the object has changed".into());
-            return Ok(Outcome { outdated: true, ..Outcome::of(standing) });
+            // Nothing of it is told.
+            return Ok(Outcome { outdated: true, ..Outcome::of(Standing::Ready) });
         }
     };
     cx.budgets.claim(key, &answer)?;

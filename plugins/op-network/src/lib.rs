@@ -7,7 +7,7 @@
 //! others' execution clients.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Node as Machine, Pod, Secret, Service};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use opstack_sdk::answer::{Answer, Failure, Finalized};
 use opstack_sdk::cluster::{Context, kind_of};
@@ -72,6 +72,8 @@ impl Workload for OptimismNetwork {
             ],
             reads: [kind_of::<ConfigMap>(), kind_of::<Secret>(), kind_of::<StatefulSet>()]
                 .into_iter()
+                // Which pod a sequencer is, and whether the machine under it is out of service.
+                .chain([kind_of::<Pod>(), kind_of::<Machine>()])
                 .chain(users)
                 .collect(),
             owns: vec![kind_of::<ConfigMap>(), kind_of::<Service>(), kind_of::<PodDisruptionBudget>()],

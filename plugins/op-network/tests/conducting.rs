@@ -23,6 +23,7 @@ fn voter(name: &str, number: u64) -> Voter {
             eligible: true,
             wanted: true,
             gone: false,
+            pod: None,
             word: Word::Said(said),
         },
         id: format!("chains.{name}-0"),

@@ -59,7 +59,7 @@ pub enum HaMode {
 pub struct SequencingStatus {
     /// How far the operator is.
     pub stage: SequencingStage,
-    /// Counts what the operator began. An approval names it, and so can't count twice.
+    /// Counts what the operator began.
     pub epoch: u64,
     /// The sequencer that makes the blocks (`namespace/name`); absent while none is known to.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,7 +83,8 @@ pub struct SequencingStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub since: Option<String>,
-    /// The newest block known of the active sequencer. Noted once a minute, so it may be older than the chain's.
+    /// The highest block that any sequencer has ever told, and what the next one must not fall behind. Written every 15 s at
+    /// most while blocks come, and at once when the active sequencer falls silent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub head: Option<SeenBlock>,
     /// Since when the active sequencer shows no new block, or doesn't answer.
@@ -92,6 +93,15 @@ pub struct SequencingStatus {
     /// Sequencers that are known to make no blocks: they said so, or their pod has ended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub standbys: Vec<String>,
+    /// Pods of sequencers that may make blocks: each was started, or said that it does, and nothing proves since then that
+    /// it has ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub processes: Vec<SequencerProcess>,
+    /// Present while a person's word is waited for: the annotation `optimism.io/approve-promotion` with the value
+    /// `<uid of this object>/<approvalNonce>` vouches that the pods named in the condition `SequencerActive` make no blocks. Each
+    /// counts once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval_nonce: Option<String>,
     /// Sequencers that are taken for stopped on a person's word alone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub approved: Vec<String>,
@@ -101,6 +111,32 @@ pub struct SequencingStatus {
     /// op-conductor's cluster, where that decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conductor: Option<ConductorStatus>,
+}
+
+/// A pod of a sequencer that may make blocks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SequencerProcess {
+    /// The sequencer (`namespace/name`).
+    pub sequencer: String,
+    /// The pod's `metadata.uid`: another pod of the same name is another process.
+    #[serde(rename = "podUID")]
+    pub pod_uid: String,
+    /// Name of the Node on which it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// `status.nodeInfo.systemUUID` of that Node.
+    #[serde(rename = "systemUUID", skip_serializing_if = "Option::is_none")]
+    pub system_uuid: Option<String>,
+    /// `status.nodeInfo.bootID` of that Node: with another one the machine was started again, and nothing of before runs.
+    #[serde(rename = "bootID", skip_serializing_if = "Option::is_none")]
+    pub boot_id: Option<String>,
+    /// How often its container was restarted by then.
+    pub restarts: u32,
+    /// Since when it says that it makes no blocks. It is forgotten when another one was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub denied: Option<String>,
 }
 
 /// What the operator knows of op-conductor's cluster.

@@ -10,15 +10,15 @@
 //!   └── stopped, at block H ── Stopping ◄── it stands still or is not to go on, and another has its head ───┘
 //! ```
 //!
-//! What must stay true: a sequencer is started only when no other one may be active, and only from the block at which the
-//! last one stopped, unless a person has allowed otherwise. In doubt nothing is started.
+//! What must stay true: a sequencer is started only when no other one may be active ([`super::suspects`]), and only from the
+//! block at which the last one stopped, unless a person has allowed otherwise. In doubt nothing is started.
 
 use std::collections::BTreeSet;
 
 use opstack_sdk::answer::Event;
 
-use super::record::{Mark, Record, Stage};
-use super::seen::{Block, Millis, Seen, Sequencer};
+use super::record::{Record, Stage};
+use super::seen::{Millis, Seen, Sequencer};
 use super::verdict::{Standing, Verdict};
 use super::{handover, running, vacant};
 
@@ -31,8 +31,6 @@ pub const TOLD_AFTER: Millis = 1_000;
 pub const SETTLED_AFTER: Millis = 6 * CALL_TIMEOUT;
 /// A start that has no outcome is declared for so long, and then withdrawn.
 pub const DECLARED_FOR: Millis = 15_000;
-/// The head of the active sequencer is noted so often.
-const NOTE_EVERY: Millis = 60_000;
 
 /// What the user wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,14 +129,17 @@ pub struct View<'a> {
     pub seen: &'a Seen,
     /// When the newest of it was measured.
     pub now: Millis,
+    /// What a person was asked to vouch for.
+    pub asked: Option<&'a str>,
 }
 
 /// Decides.
-pub fn decide(policy: &Policy, record: Record, seen: &Seen) -> Decision {
+pub fn decide(policy: &Policy, mut record: Record, seen: &Seen) -> Decision {
     let Some(now) = seen.now else {
         return Decision::hold(record, Verdict::new(Standing::NotObserved, "no sequencer was asked yet"));
     };
-    let view = View { policy, seen, now };
+    let asked = record.nonce.take();
+    let view = View { policy, seen, now, asked: asked.as_deref() };
     let record = view.hear(record);
     match record.stage.clone() {
         Stage::Vacant { previous, target, refused } => vacant::vacant(view, record, previous, target, refused),
@@ -151,44 +152,6 @@ pub fn decide(policy: &Policy, record: Record, seen: &Seen) -> Decision {
 }
 
 impl View<'_> {
-    /// Takes in who is known to make no blocks. What was known stays known while a node is silent: it boots stopped, and
-    /// nobody starts it but this operator.
-    fn hear(&self, mut record: Record) -> Record {
-        record.since = record.since.or(Some(self.now));
-        // Whether a start has come to something is judged by its outcome, too.
-        let starting = match &record.stage {
-            Stage::Starting { candidate, .. } => Some(candidate.clone()),
-            _ => None,
-        };
-        for node in self.seen.nodes.iter().filter(|node| starting.as_ref() != Some(&node.name)) {
-            if node.said().is_some_and(|said| said.active) {
-                record.standbys.remove(&node.name);
-                record.approved.remove(&node.name);
-            } else if node.stands_by() || node.gone {
-                record.standbys.insert(node.name.clone());
-                record.approved.remove(&node.name);
-            }
-        }
-        let previous = record.previous().map(ToString::to_string);
-        let known = |name: &String| self.seen.node(name).is_some() || previous.as_ref() == Some(name);
-        record.standbys.retain(known);
-        record.approved.retain(known);
-        record
-    }
-
-    /// Those that may make blocks unseen, but for `except`.
-    pub fn suspects(&self, record: &Record, except: Option<&str>) -> Vec<String> {
-        let all: BTreeSet<&str> =
-            self.seen.nodes.iter().map(|node| node.name.as_str()).chain(record.previous()).collect();
-        let cleared = |name: &str| record.standbys.contains(name) || record.approved.contains(name);
-        all.into_iter().filter(|name| !cleared(name) && Some(*name) != except).map(Into::into).collect()
-    }
-
-    /// Whether a person vouches for the suspects of this epoch.
-    pub fn is_approved(&self, record: &Record) -> bool {
-        self.seen.approval == Some(record.epoch)
-    }
-
     /// Whether something lasts longer than the user lets it.
     pub fn too_long(&self, since: Option<Millis>) -> bool {
         self.lasts(since, self.policy.max_block_time)
@@ -204,8 +167,7 @@ impl View<'_> {
         record.standbys.remove(name);
         record.approved.remove(name);
         let changes = record.previous() != Some(name);
-        let mut record = record.at(Stage::Running { node: name.into(), still: None }, self.now).next_epoch();
-        self.note(&mut record, name);
+        let record = record.at(Stage::Running { node: name.into(), still: None }, self.now).next_epoch();
         let message = format!("{name} makes the blocks");
         let decision = Decision::hold(record, Verdict::new(Standing::Active, &message));
         if changes { decision.noticing("SequencerActive", message) } else { decision }
@@ -216,14 +178,5 @@ impl View<'_> {
         let number = |node: &&Sequencer| node.said().and_then(|said| said.head.as_ref()).map(|head| head.number);
         let active = self.seen.nodes.iter().rev().filter(|node| active.contains(node.name.as_str()));
         active.max_by_key(number).map(|node| node.name.clone())
-    }
-
-    /// Notes the head of the active one now and then, to know later how much may be lost.
-    pub fn note(&self, record: &mut Record, name: &str) {
-        let Some(Block { number, hash, .. }) = self.seen.said(name).and_then(|said| said.head.as_ref()) else { return };
-        let is_due = record.head.as_ref().is_none_or(|mark| self.now.saturating_sub(mark.at) >= NOTE_EVERY);
-        if is_due {
-            record.head = Some(Mark { number: *number, hash: hash.clone(), at: self.now });
-        }
     }
 }

@@ -19,7 +19,8 @@ pub fn stopping(
         Some(Outcome::Done(Some(hash))) => Some(hash.clone()),
         _ => hash,
     };
-    let said = view.seen.said(node);
+    // The word of another pod of its name says nothing of the one that is being stopped.
+    let said = view.seen.said(node).filter(|said| said.active || !record.may_run(node));
     // That it makes none is believed sooner than that it does: a call may still arrive.
     let told = ended.map_or(0, |ended| ended.at.saturating_add(TOLD_AFTER));
     let later = said.filter(|said| said.at >= if said.active { settled(ended) } else { told });
@@ -52,7 +53,8 @@ fn settled(ended: Option<&Ended>) -> Millis {
 }
 
 fn stopped(view: View<'_>, mut record: Record, node: &str, hash: String) -> Decision {
-    record.standbys.insert(node.into());
+    let pod = view.seen.node(node).and_then(|node| node.pod.as_ref());
+    record.acquit(node, pod.map(|pod| pod.uid.as_str()));
     let message = format!("{node} was stopped at block {hash}");
     let stage = Stage::Vacant { previous: Some(node.into()), target: Target::Stopped(hash), refused: None };
     Decision::hold(record.at(stage, view.now), Verdict::new(Standing::Waiting, &message))
@@ -76,10 +78,15 @@ pub fn starting(view: View<'_>, record: Record, candidate: String, hash: &str, b
     let ended = view.seen.ended(&act.id(record.epoch));
     let said = view.seen.said(&candidate);
     if said.is_some_and(|said| said.active) {
+        let mut record = record;
+        if ended.is_some() {
+            // The act rested on a fresh look at pods, in which those that had cleared themselves were still those of their names.
+            record.processes.retain(|process| process.denied.is_none());
+        }
         return view.adopt(record, &candidate);
     }
     let later = said.filter(|said| said.at >= settled(ended));
-    let is_gone = view.seen.node(&candidate).is_some_and(|node| node.gone);
+    let is_gone = record.standbys.contains(&candidate);
     match (ended.map(|ended| &ended.outcome), later) {
         (Some(Outcome::NotDone(why)), Some(_)) => refused(view, record, candidate, before, why),
         (Some(Outcome::NotDone(why)), None) if is_gone => refused(view, record, candidate, before, why),
@@ -109,11 +116,16 @@ fn withdrawn_for(view: View<'_>) -> Millis {
     DECLARED_FOR + SETTLED_AFTER + 2 * view.policy.check_interval
 }
 
-/// Whether the start may be sent: all is as it was when it was decided.
+/// Whether the start may be sent: all is as it was when it was decided, and it goes to the very pod that was noted.
 fn may_begin(view: View<'_>, record: &Record, candidate: &str, said: &Said, hash: &str) -> bool {
     let others = view.seen.active().into_iter().any(|name| name != candidate);
     let in_time = !view.lasts(record.since, DECLARED_FOR);
-    in_time && has(said, hash) && !others && view.suspects(record, Some(candidate)).is_empty()
+    let is_meant = view
+        .seen
+        .node(candidate)
+        .and_then(|node| node.pod.as_ref())
+        .is_some_and(|pod| !pod.ended && record.processes.iter().any(|process| process.uid == pod.uid));
+    in_time && is_meant && has(said, hash) && !others && view.suspects(record, Some(candidate)).is_empty()
 }
 
 fn has(said: &Said, hash: &str) -> bool {
@@ -139,7 +151,7 @@ fn hold(record: Record, candidate: &str, hash: &str) -> Decision {
 
 /// It was certainly not started.
 fn refused(view: View<'_>, mut record: Record, candidate: String, (previous, target): Before, why: &str) -> Decision {
-    record.standbys.insert(candidate.clone());
+    record.acquit(&candidate, None);
     let message = format!("{candidate} was not started: {why}");
     let stage = Stage::Vacant { previous, target, refused: Some(candidate) };
     Decision::hold(record.at(stage, view.now), Verdict::new(Standing::Waiting, &message))

@@ -9,11 +9,14 @@ pub mod budget;
 pub mod decide;
 pub mod handover;
 pub mod nodes;
+pub mod pods;
 pub mod policy;
+pub mod process;
 pub mod record;
 pub mod running;
 pub mod seen;
 pub mod service;
+pub mod suspects;
 pub mod vacant;
 pub mod verdict;
 
@@ -34,8 +37,10 @@ use verdict::APPROVAL;
 /// JSON-RPC methods of probes and acts.
 pub const METHODS: [&str; 4] =
     ["admin_sequencerActive", "admin_startSequencer", "admin_stopSequencer", "optimism_syncStatus"];
-/// While something is under way, the object is looked at so often. A stage is acted upon when it has been written down.
+/// While something is under way, the object is looked at so often.
 const SOON_MS: u32 = 1_000;
+/// And so soon when there is another stage.
+const AT_ONCE_MS: u32 = 50;
 
 /// Adds to the network's answer what concerns its sequencers.
 ///
@@ -52,7 +57,7 @@ pub fn operate(
     let known: Option<SequencingStatus> = serde_json::from_value(object.status["sequencing"].clone()).ok();
     match ha.mode {
         HaMode::Manual => {
-            // An approval of an epoch must not count again when the mode comes back.
+            // An act of an epoch must not be taken for another one when the mode comes back.
             let epoch = known.map_or(0, |known| known.epoch);
             answer.status.sequencing = (epoch > 0).then(|| SequencingStatus { epoch, ..SequencingStatus::default() });
         }
@@ -60,23 +65,28 @@ pub fn operate(
             conducting::operate(cx, &policy, known.unwrap_or_default(), nodes, ended(cx), answer)?;
         }
         HaMode::Operator => {
-            let seen = look(cx, object, nodes)?;
             let record = known.map(Record::from).unwrap_or_default();
-            let decision = decide::decide(&policy, record, &seen);
+            let seen = look(cx, object, &record, nodes)?;
+            let decision = decide::decide(&policy, record.clone(), &seen);
             answer.probes.extend(nodes.iter().map(|node| nodes::probe(node, &policy)));
-            tell(&policy, nodes, decision, answer);
+            tell(&policy, nodes, &record, decision, answer);
         }
     }
     Ok(())
 }
 
-fn look(cx: &Context<'_>, object: &Object<NetworkSpec>, nodes: &[Node]) -> Result<Seen, Failure> {
-    let approval = object.metadata.annotations.get(APPROVAL).and_then(|epoch| epoch.trim().parse().ok());
+fn look(cx: &Context<'_>, object: &Object<NetworkSpec>, record: &Record, nodes: &[Node]) -> Result<Seen, Failure> {
+    let sequencers: Vec<_> = nodes.iter().map(|node| nodes::look(cx, node)).collect::<Result<_, _>>()?;
+    let pods = pods::all(cx, &object.metadata, nodes);
+    let current = sequencers.iter().filter_map(|node| node.pod.as_ref());
     Ok(Seen {
         now: cx.observations.iter().map(|seen| seen.measured_at).max(),
-        nodes: nodes.iter().map(|node| nodes::look(cx, node)).collect::<Result<_, _>>()?,
+        machines: pods::machines(cx, record, pods.iter().chain(current))?,
+        nodes: sequencers,
+        pods,
         ended: ended(cx),
-        approval,
+        uid: object.metadata.uid.clone(),
+        approval: object.metadata.annotations.get(APPROVAL).map(|word| word.trim().to_string()),
     })
 }
 
@@ -99,7 +109,7 @@ fn outcome(told: &Result<String, String>) -> Outcome {
 }
 
 /// From a decision to the answer.
-fn tell(policy: &Policy, nodes: &[Node], decision: Decision, answer: &mut Answer<NetworkStatus>) {
+fn tell(policy: &Policy, nodes: &[Node], before: &Record, decision: Decision, answer: &mut Answer<NetworkStatus>) {
     let Decision { record, acts, verdict, notices } = decision;
     let calls = acts.iter().filter_map(|act| call(act, record.epoch, nodes));
     answer.actions.extend(calls);
@@ -107,7 +117,11 @@ fn tell(policy: &Policy, nodes: &[Node], decision: Decision, answer: &mut Answer
     verdict.tell(notices, answer);
     let quiet = matches!(record.stage, Stage::Running { still: None, .. }) && acts.is_empty();
     let interval = u32::try_from(policy.check_interval).unwrap_or(u32::MAX);
-    answer.requeue_after_ms = Some(if quiet { interval } else { interval.min(SOON_MS) });
+    // A stage is acted upon when it has been written down.
+    let is_new =
+        record.epoch != before.epoch || std::mem::discriminant(&record.stage) != std::mem::discriminant(&before.stage);
+    let soon = if is_new { AT_ONCE_MS } else { SOON_MS };
+    answer.requeue_after_ms = Some(if quiet && !is_new { interval } else { interval.min(soon) });
 }
 
 /// The call of an act. Whether the node makes blocks is asked again right before.

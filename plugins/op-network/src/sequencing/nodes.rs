@@ -9,6 +9,7 @@ use opstack_sdk::opstack::observed::{result, rpc_probe};
 use serde_json::Value;
 
 use super::decide::Policy;
+use super::pods;
 use super::seen::{Block, Said, Sequencer, Word};
 
 /// An answer that takes longer than this is none.
@@ -19,10 +20,13 @@ fn probe_id(node: &Node) -> String {
     format!("sequencer-{}", Hash::of([node.metadata.namespace.as_str(), node.metadata.name.as_str()]).short())
 }
 
-/// Whether it makes blocks, and how far it is. A new block wakes nobody: the object is looked at regularly.
+/// Whether it makes blocks, and how far it is. Each new block is looked at: the highest one that was ever told must not be lost.
 pub fn probe(node: &Node, policy: &Policy) -> Probe {
     let calls = [("admin_sequencerActive", "[]"), ("optimism_syncStatus", "[]")];
-    paced(rpc_probe(&probe_id(node), node.rollup_pods(), &calls, &["/0", "/1/error"]), policy)
+    paced(
+        rpc_probe(&probe_id(node), node.rollup_pods(), &calls, &["/0", "/1/error", "/1/result/unsafe_l2/number"]),
+        policy,
+    )
 }
 
 /// A probe as often as the user wants sequencers to be asked.
@@ -38,7 +42,7 @@ pub fn paced(probe: Probe, policy: &Policy) -> Probe {
 /// What is seen of a node.
 ///
 /// # Errors
-/// When its StatefulSet can't be read.
+/// When its StatefulSet or its pod can't be read.
 pub fn look(cx: &Context<'_>, node: &Node) -> Result<Sequencer, Failure> {
     let workload = cx.built_in::<StatefulSet>(&node.metadata.namespace, node.workload())?;
     let word = word(cx, &probe_id(node));
@@ -47,6 +51,7 @@ pub fn look(cx: &Context<'_>, node: &Node) -> Result<Sequencer, Failure> {
         eligible: node.is_wanted() && node.may_sequence(),
         wanted: node.is_wanted(),
         // The status of a StatefulSet may lag; a pod that is asked is there.
+        pod: pods::current(cx, node)?,
         gone: word == Word::Unheard && workload.is_some_and(|workload| has_no_pod(&workload)),
         word,
     })

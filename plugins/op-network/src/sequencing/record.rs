@@ -7,6 +7,7 @@ use opstack_sdk::opstack::sequencing::{SeenBlock, SequencingStage, SequencingSta
 use opstack_sdk::values::{rfc3339, unix_seconds};
 use std::collections::BTreeSet;
 
+use super::process::Process;
 use super::seen::Millis;
 
 /// How far the operator is.
@@ -92,7 +93,11 @@ pub struct Record {
     pub standbys: BTreeSet<String>,
     /// Those that are taken for stopped on a person's word.
     pub approved: BTreeSet<String>,
-    /// The newest block noted of the active sequencer.
+    /// Those that may make blocks: what was active, and is not known to have ended.
+    pub processes: Vec<Process>,
+    /// What a person is asked to vouch for.
+    pub nonce: Option<String>,
+    /// The highest block that was ever told.
     pub head: Option<Mark>,
     /// What the last change may have lost.
     pub loss: Option<String>,
@@ -107,6 +112,8 @@ impl Default for Record {
             since: None,
             standbys: BTreeSet::new(),
             approved: BTreeSet::new(),
+            processes: vec![],
+            nonce: None,
             head: None,
             loss: None,
         }
@@ -126,6 +133,22 @@ impl Record {
     pub fn next_epoch(mut self) -> Self {
         self.epoch = self.epoch.saturating_add(1);
         self
+    }
+
+    /// Whether a process of a sequencer may make blocks.
+    pub fn may_run(&self, sequencer: &str) -> bool {
+        self.processes.iter().any(|process| process.sequencer == sequencer && process.denied.is_none())
+    }
+
+    /// A sequencer makes no blocks, by its own word; of its pods the one with this uid, or the only one.
+    pub fn acquit(&mut self, sequencer: &str, uid: Option<&str>) {
+        let is_only = self.processes.iter().filter(|process| process.sequencer == sequencer).count() == 1;
+        let is_meant =
+            |process: &Process| process.sequencer == sequencer && (is_only || uid == Some(process.uid.as_str()));
+        self.processes.retain(|process| !is_meant(process));
+        if !self.may_run(sequencer) {
+            self.standbys.insert(sequencer.into());
+        }
     }
 
     /// The sequencer that counts as the one that makes blocks.
@@ -158,6 +181,8 @@ impl From<&Record> for SequencingStatus {
             }),
             standbys: record.standbys.iter().cloned().collect(),
             approved: record.approved.iter().cloned().collect(),
+            processes: record.processes.iter().map(Into::into).collect(),
+            approval_nonce: record.nonce.clone(),
             loss: record.loss.clone(),
             ..Self::default()
         };
@@ -192,10 +217,15 @@ impl From<&Record> for SequencingStatus {
 }
 
 impl From<SequencingStatus> for Record {
-    /// A status that makes no sense counts as if nothing were known; only its epoch is kept, so that no approval of old
-    /// and no act is taken for a new one.
+    /// A status that makes no sense counts as if nothing were known; its epoch is kept, so that no act of old is taken for a
+    /// new one, and what may make blocks or must not be lost.
     fn from(status: SequencingStatus) -> Self {
-        let nothing = Self { epoch: status.epoch, ..Self::default() };
+        let processes: Vec<_> = status.processes.into_iter().map(Process::from).collect();
+        let head = status.head.and_then(|head| {
+            let at = read(&head.seen)?;
+            Some(Mark { number: head.number, hash: head.hash, at })
+        });
+        let nothing = Self { epoch: status.epoch, processes: processes.clone(), head: head.clone(), ..Self::default() };
         let still = status.still.as_ref().and_then(|still| {
             let since = read(&still.since)?;
             Some(Still { number: still.number, since })
@@ -219,10 +249,9 @@ impl From<SequencingStatus> for Record {
             since: status.since.as_deref().and_then(read),
             standbys: status.standbys.into_iter().collect(),
             approved: status.approved.into_iter().collect(),
-            head: status.head.and_then(|head| {
-                let at = read(&head.seen)?;
-                Some(Mark { number: head.number, hash: head.hash, at })
-            }),
+            processes,
+            nonce: status.approval_nonce,
+            head,
             loss: status.loss,
         }
     }
@@ -233,6 +262,7 @@ pub fn written(at: Millis) -> String {
     rfc3339(at / 1000)
 }
 
-fn read(text: &str) -> Option<Millis> {
+/// A time as [`written`] writes it.
+pub fn read(text: &str) -> Option<Millis> {
     unix_seconds(text).map(|seconds| seconds * 1000)
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::decide::{Act, Decision, View};
-use super::record::{Record, Stage, Still, Target, written};
+use super::record::{Mark, Record, Stage, Still, Target, written};
 use super::seen::{Millis, Said, Sequencer, Word};
+use super::suspects::Suspect;
 use super::verdict::{Standing, Verdict};
 
 /// A head older than so many check intervals is looked at closely.
@@ -21,14 +22,12 @@ pub fn running(view: View<'_>, record: Record, node: &str, still: Option<Still>)
         (Some(said), Some(_)) if said.active => stop_others(view, record, node, &others),
         // Somebody has changed over by hand.
         (_, Some(other)) if record.standbys.contains(node) => view.adopt(record, &other),
-        (_, Some(other)) => {
-            let why = format!("it doesn't answer, and {other} makes blocks, which this operator has not started");
-            let verdict = Verdict::not_proven(&[node.into()], record.epoch, &why);
-            hold(record, node, still, Verdict { standing: Standing::SeveralActive, ..verdict })
-        }
+        (_, Some(other)) => beside(view, record, node, still, &other),
         (Some(said), None) if said.active => watch(view, record, node, still, said),
-        (Some(_), None) => vacate(view, record, node, "it answers that it makes no blocks"),
-        (None, None) => lost(view, record, node, still),
+        (Some(_), None) if record.standbys.contains(node) => {
+            vacate(view, record, node, "it answers that it makes no blocks")
+        }
+        (_, None) => lost(view, record, node, still),
     }
 }
 
@@ -63,9 +62,30 @@ fn stop_others(view: View<'_>, record: Record, node: &str, others: &BTreeSet<&st
     if failed { Decision::hold(record.next_epoch(), verdict) } else { Decision::hold(record, verdict).acting(acts) }
 }
 
+/// Another one makes blocks beside one that is silent, and that this operator has not started.
+fn beside(view: View<'_>, mut record: Record, node: &str, still: Option<Still>, other: &str) -> Decision {
+    let suspects = of(view, &record, node);
+    if view.is_approved(&record, &suspects) {
+        let (record, message) = view.approve(record, &suspects);
+        return view.adopt(record, other).warning("PromotionApproved", message);
+    }
+    let why = format!("it doesn't answer, and {other} makes blocks, which this operator has not started");
+    let verdict = view.ask(&mut record, &suspects, Standing::SeveralActive, &why);
+    hold(record, node, still, verdict)
+}
+
+/// What of a node may make blocks: its pods that were active, or where none is known whatever it has.
+fn of(view: View<'_>, record: &Record, node: &str) -> Vec<Suspect> {
+    let mut suspects: Vec<_> =
+        view.suspects(record, None).into_iter().filter(|suspect| suspect.name() == node).collect();
+    if suspects.is_empty() {
+        suspects.push(Suspect::Unheard(node.into()));
+    }
+    suspects
+}
+
 /// Looks whether its head moves.
-fn watch(view: View<'_>, mut record: Record, node: &str, still: Option<Still>, said: &Said) -> Decision {
-    view.note(&mut record, node);
+fn watch(view: View<'_>, record: Record, node: &str, still: Option<Still>, said: &Said) -> Decision {
     let still = standing(view, still, said);
     let eligible = view.seen.node(node).is_some_and(|node| node.eligible && node.wanted);
     let why = match still {
@@ -78,7 +98,7 @@ fn watch(view: View<'_>, mut record: Record, node: &str, still: Option<Still>, s
             return hold(record, node, still, verdict);
         }
     };
-    match successor(view, node, said, eligible) {
+    match successor(view, &record, node, said, eligible) {
         Ok(successor) => {
             let message = format!("{node} {why}; it is being stopped, and {successor} is to go on");
             let verdict = Verdict::new(Standing::Stopping, &message);
@@ -110,7 +130,14 @@ fn standing(view: View<'_>, still: Option<Still>, said: &Said) -> Option<Still> 
 ///
 /// # Errors
 /// Why nobody could.
-fn successor(view: View<'_>, node: &str, said: &Said, exact: bool) -> Result<String, String> {
+fn successor(view: View<'_>, record: &Record, node: &str, said: &Said, exact: bool) -> Result<String, String> {
+    let number = said.head.as_ref().map_or(0, |head| head.number);
+    // What others told since its own answer it may have had by then.
+    let is_above = |mark: &&Mark| mark.number > number && mark.at <= said.at;
+    if let Some(mark) = record.head.as_ref().filter(is_above) {
+        let gap = mark.number - number;
+        return Err(format!("{node} itself is {gap} blocks below the highest that was ever told, {}", mark.number));
+    }
     let head = said.head.as_ref().map(|head| head.hash.as_str());
     let takes_over = |other: &Sequencer| {
         let own = other.ready()?;
@@ -129,7 +156,7 @@ fn successor(view: View<'_>, node: &str, said: &Said, exact: bool) -> Result<Str
     if reasons.is_empty() { Err("there is none".into()) } else { Err(reasons.join(", ")) }
 }
 
-/// It doesn't answer. It may make blocks all the same.
+/// It doesn't answer, or another pod than its own does. It may make blocks all the same.
 fn lost(view: View<'_>, mut record: Record, node: &str, still: Option<Still>) -> Decision {
     let number = record.head.as_ref().map_or(0, |mark| mark.number);
     let still = still.unwrap_or(Still { number, since: view.now });
@@ -137,23 +164,31 @@ fn lost(view: View<'_>, mut record: Record, node: &str, still: Option<Still>) ->
     let why = match view.seen.node(node).map(|node| &node.word) {
         None => "its OpNode is gone, and nothing tells whether its pod has ended".into(),
         Some(Word::Silent(why)) => format!("it gives no answer since {} ({why})", written(still.since)),
-        Some(_) => format!("it has no running pod that can be asked since {}", written(still.since)),
+        Some(Word::Unheard) => format!("it has no running pod that can be asked since {}", written(still.since)),
+        Some(Word::Said(_)) => format!(
+            "since {} another pod has its name, and nothing tells whether the one before has ended",
+            written(still.since)
+        ),
     };
-    let down = record.standbys.contains(node);
-    if down && (!wanted || view.too_long(Some(still.since))) {
-        return vacate(view, record, node, "its pod has ended");
+    let is_late = !wanted || view.too_long(Some(still.since));
+    if record.standbys.contains(node) {
+        if is_late {
+            return vacate(view, record, node, "its pod has ended");
+        }
+        return hold(record, node, Some(still), silent(node, &why));
     }
-    if !down && view.is_approved(&record) {
-        record.approved.insert(node.into());
-        let message = format!("a person vouches in epoch {} that {node} makes no blocks", record.epoch);
-        let mut decision = vacate(view, record.next_epoch(), node, "a person vouches for it");
+    let suspects = of(view, &record, node);
+    if view.is_approved(&record, &suspects) {
+        let (record, message) = view.approve(record, &suspects);
+        let mut decision = vacate(view, record, node, "a person vouches for it");
         decision.notices.clear();
         return decision.warning("PromotionApproved", message);
     }
-    let verdict = if !down && (!wanted || view.too_long(Some(still.since))) {
-        Verdict::not_proven(&[node.into()], record.epoch, &why)
-    } else {
-        Verdict::new(Standing::NoAnswer, format!("{node} made the blocks, but {why}"))
-    };
+    let verdict =
+        if is_late { view.ask(&mut record, &suspects, Standing::NotProvenStopped, &why) } else { silent(node, &why) };
     hold(record, node, Some(still), verdict)
+}
+
+fn silent(node: &str, why: &str) -> Verdict {
+    Verdict::new(Standing::NoAnswer, format!("{node} made the blocks, but {why}"))
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::process::{Machine, Pod};
+
 /// Milliseconds since the Unix epoch, by the clock of the operator that measured.
 pub type Millis = u64;
 
@@ -52,9 +54,11 @@ pub struct Sequencer {
     pub eligible: bool,
     /// Whether its user wants it to run at all.
     pub wanted: bool,
-    /// Whether it has no pod, by the word of its StatefulSet's controller: what ran has ended, and what comes boots
-    /// stopped. A pod on a node that is cut off is there until somebody vouches for its end by deleting it.
+    /// Whether it has no pod, by the word of its StatefulSet's controller. That counts only for one of which nothing tells
+    /// that it was ever active.
     pub gone: bool,
+    /// The pod of its name, where there is one.
+    pub pod: Option<Pod>,
     /// What it said.
     pub word: Word,
 }
@@ -88,10 +92,16 @@ pub struct Seen {
     pub now: Option<Millis>,
     /// The sequencers of the network, the oldest first.
     pub nodes: Vec<Sequencer>,
+    /// The pods of sequencers, and those that were deleted a while ago in the state in which they were last.
+    pub pods: Vec<Pod>,
+    /// The machines on which they run, or did.
+    pub machines: Vec<Machine>,
     /// Acts that have ended.
     pub ended: Vec<Ended>,
-    /// The epoch that a person has approved.
-    pub approval: Option<u64>,
+    /// Uid of the network. Another one of the same name is another one.
+    pub uid: String,
+    /// What a person has approved: `<uid>/<nonce>`.
+    pub approval: Option<String>,
 }
 
 impl Sequencer {
@@ -120,6 +130,12 @@ impl Sequencer {
             Word::Silent(why) => return Err(format!("gives no answer ({why})")),
             Word::Said(said) => said,
         };
+        // What is started has to be told from what follows it: a report of an end that was before must not count for it.
+        match &self.pod {
+            None => return Err("has a pod that is not known yet".into()),
+            Some(pod) if pod.ended => return Err("answers, and is not reported to run yet".into()),
+            Some(_) => {}
+        }
         let age = said.at.saturating_sub(said.l1_time.saturating_mul(1000));
         match &said.head {
             _ if said.active => Err("makes blocks".into()),
@@ -134,6 +150,11 @@ impl Seen {
     /// A sequencer by its name.
     pub fn node(&self, name: &str) -> Option<&Sequencer> {
         self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// A machine by the name of its Node.
+    pub fn machine(&self, name: &str) -> Option<&Machine> {
+        self.machines.iter().find(|machine| machine.name == name)
     }
 
     /// What a sequencer said.

@@ -1,8 +1,9 @@
 //! While nobody makes blocks: who is to, and what stands in the way.
 
 use super::decide::{Decision, View};
-use super::record::{Record, Stage, Target};
+use super::record::{Mark, Record, Stage, Target};
 use super::seen::{Block, Sequencer};
+use super::suspects::Suspect;
 use super::verdict::{Standing, Verdict};
 
 /// What the next one goes on from, and why that may lose blocks.
@@ -47,19 +48,18 @@ pub fn vacant(
 }
 
 /// Somebody may make blocks unseen.
-fn unproven(view: View<'_>, mut record: Record, suspects: Vec<String>) -> Decision {
-    if view.is_approved(&record) {
-        let names = suspects.join(", ");
-        let message = format!("a person vouches in epoch {} that {names} make no blocks", record.epoch);
-        record.approved.extend(suspects);
+fn unproven(view: View<'_>, mut record: Record, suspects: Vec<Suspect>) -> Decision {
+    if view.is_approved(&record, &suspects) {
+        let (record, message) = view.approve(record, &suspects);
         let verdict = Verdict::new(Standing::Waiting, &message);
-        return Decision::hold(record.next_epoch(), verdict).warning("PromotionApproved", message);
+        return Decision::hold(record, verdict).warning("PromotionApproved", message);
     }
     if !view.too_long(record.since) {
-        let message = format!("{} must be heard first, to know that it makes no blocks", suspects.join(", "));
+        let names: Vec<_> = suspects.iter().map(ToString::to_string).collect();
+        let message = format!("{} must be heard first, to know that it makes no blocks", names.join(", "));
         return Decision::hold(record, Verdict::new(Standing::Waiting, message));
     }
-    let verdict = Verdict::not_proven(&suspects, record.epoch, "it can't be heard");
+    let verdict = view.ask(&mut record, &suspects, Standing::NotProvenStopped, "it can't be heard");
     Decision::hold(record, verdict)
 }
 
@@ -79,6 +79,12 @@ fn at_hash<'a>(
         let head = node.ready().ok().filter(|head| head.hash == hash)?;
         Some(Choice { node, head, loss: None })
     });
+    if let Some(Choice { node, head, .. }) = &reached
+        && let Some(what) = below(record.head.as_ref(), head)
+    {
+        let message = format!("{} could go on from block {}, without {what}", node.name, head.number);
+        return Err(Verdict::loss_not_allowed(&message));
+    }
     reached.ok_or_else(|| {
         let names: Vec<_> = candidates.iter().map(|node| where_it_is(node)).collect();
         let message = format!(
@@ -123,16 +129,27 @@ fn highest<'a>(
             *chosen
         }
     };
-    if let Some(mark) = record.head.as_ref().filter(|mark| mark.number > head.number) {
-        let gap = mark.number - head.number;
-        loss = Some(format!("at least {gap} blocks: the last known one was {} ({})", mark.number, mark.hash));
-    }
+    loss = below(record.head.as_ref(), head).or(loss);
     match loss {
         Some(what) if !view.policy.allow_loss => {
             let message = format!("{} could go on from block {}, without {what}", node.name, head.number);
             Err(Verdict::loss_not_allowed(&message))
         }
         loss => Ok(Choice { node, head, loss }),
+    }
+}
+
+/// What is lost when somebody goes on from this block: it must not be below the highest that was ever told, nor another one of
+/// that height.
+fn below(highest: Option<&Mark>, head: &Block) -> Option<String> {
+    let mark = highest?;
+    let gap = mark.number.checked_sub(head.number)?;
+    match gap {
+        0 if mark.hash == head.hash => None,
+        0 => Some(format!("block {} of before, which was another one ({})", mark.number, mark.hash)),
+        gap => {
+            Some(format!("at least {gap} blocks: the highest that was ever told was {} ({})", mark.number, mark.hash))
+        }
     }
 }
 
@@ -183,6 +200,8 @@ fn start(
 ) -> Decision {
     let Choice { node, head, loss } = choice;
     record.standbys.remove(&node.name);
+    // From here on this very pod may make blocks.
+    view.suspect(&mut record, node);
     record.loss = loss.as_ref().map(|what| {
         let at = super::record::written(view.now);
         format!("{at}: {} goes on from block {} ({}), without {what}", node.name, head.number, head.hash)

@@ -5,11 +5,16 @@ use opstack_sdk::answer::{Answer, Condition, ConditionStatus, Event};
 use opstack_sdk::opstack::network::NetworkStatus;
 use opstack_sdk::opstack::status::READY;
 
+use std::collections::BTreeSet;
+
 use super::decide::Notice;
+use super::process::OUT_OF_SERVICE;
+use super::suspects::Suspect;
 
 /// Name of the condition.
 pub const SEQUENCER_ACTIVE: &str = "SequencerActive";
-/// Annotation by which a person vouches that the sequencers named in the condition make no blocks; its value is the epoch.
+/// Annotation by which a person vouches that the sequencers named in the condition make no blocks; its value is
+/// `<uid of the network>/<status.sequencing.approvalNonce>`.
 pub const APPROVAL: &str = "optimism.io/approve-promotion";
 
 /// Where the chain stands.
@@ -87,11 +92,21 @@ impl Verdict {
         Self { standing, message: message.into() }
     }
 
-    /// It may still make blocks, and nobody but a person can tell.
-    pub fn not_proven(names: &[String], epoch: u64, why: &str) -> Self {
-        let names = names.join(", ");
+    /// They may still make blocks: says what proves that they don't, and by which word a person can vouch for it.
+    pub fn not_proven(suspects: &[Suspect], word: &str, why: &str) -> Self {
+        let join = |texts: Vec<String>| texts.join(", ");
+        let names = join(suspects.iter().map(ToString::to_string).collect());
+        let machines: BTreeSet<_> = suspects.iter().filter_map(Suspect::machine).collect();
+        let taint = if machines.is_empty() {
+            String::new()
+        } else {
+            let machines = machines.into_iter().collect::<Vec<_>>().join(" ");
+            format!(
+                ", or when you have switched its machine off and say so (kubectl taint node {machines} {OUT_OF_SERVICE}=nodeshutdown:NoExecute)"
+            )
+        };
         let message = format!(
-            "{names} may still make blocks: {why}. Nothing is started beside it. It is proven stopped when it answers so, or when its OpNode has replicas: 0 and its pod has ended. If you know that it makes no blocks and never will by itself, annotate this network with {APPROVAL}: \"{epoch}\""
+            "{names} may still make blocks: {why}. Nothing is started beside it. It is proven stopped when it answers so, when its kubelet reports that this very pod has ended{taint}. If you know that it makes no blocks and never will by itself, annotate this network with {APPROVAL}: \"{word}\""
         );
         Self::new(Standing::NotProvenStopped, message)
     }

@@ -3,6 +3,9 @@
 mod faults;
 mod model;
 mod moment;
+mod operator;
 mod program;
 mod promises;
+mod proof;
 mod stages;
+mod stories;

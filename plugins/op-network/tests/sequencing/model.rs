@@ -1,62 +1,93 @@
-//! A model of sequencers that hang, restart, are cut off, refuse and are slow, and of an operator that decides, crashes and
-//! goes on from what it wrote down. Time passes in seconds.
+//! A model of sequencers, their pods and machines, the API server, and two operators that decide, crash, fall behind and go on from
+//! what is written down. Time passes in seconds.
+//!
+//! What is true (processes and the blocks that they have) is apart from what the API server tells (pods, Nodes, a status), and that
+//! from what an operator has seen of it. [`Rules`] turns single rules off, to see that the model notices.
 
-use op_network::sequencing::decide::{Act, Policy, decide};
-use op_network::sequencing::record::Record;
-use op_network::sequencing::seen::{Block, Ended, Millis, Outcome, Said, Seen, Sequencer, Word};
+mod acting;
+mod fault;
+mod suffer;
+
+use op_network::sequencing::decide::{Act, Policy};
+use op_network::sequencing::seen::Millis;
+use op_network::sequencing::verdict::Standing;
 use opstack_sdk::opstack::sequencing::SequencingStatus;
-use std::collections::BTreeMap;
+
+use super::operator::{Operator, Written};
+
+pub use fault::{Fault, RULES, Rules};
 
 const START: Millis = 1_705_314_600_000;
 pub const NAMES: [&str; 3] = ["ns/a", "ns/b", "ns/c"];
+/// A node of another namespace that names the network, and has no consent.
+pub const STRANGER: &str = "other/x";
+const MACHINES: usize = 4;
 const CALL: Millis = 5_000;
+/// For so long the holder of the Lease is sure of it.
+const TERM: Millis = 12_000;
 const BLOCK_SECONDS: u64 = 2;
 
-/// What can go wrong next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The operator can't reach it, or can again; it goes on.
-    Cut(usize),
-    /// Other sequencers can't reach it, or can again.
-    Isolated(usize),
-    /// It makes no blocks although it is active, or does again.
-    Stalled(usize),
-    /// It loses sight of L1, or sees it again.
-    BehindL1(usize),
-    /// It answers nothing and makes nothing, or does again.
-    Hangs(usize),
-    /// Its pod ends, and another one comes after so many seconds.
-    Restarts(usize, u64),
-    /// The next call is done, and its answer lost.
-    AnswerLost,
-    /// The next call arrives so many seconds late, and its answer is lost.
-    Late(u64),
-    /// The next call is refused.
-    Refused,
-    /// The operator forgets all that is not written down.
-    Crash,
-    /// The next decision can't be written down.
-    NotWritten,
-}
-
+/// A process that runs, or is about to.
 #[derive(Clone, Debug)]
-struct Node {
+struct Process {
+    sequencer: usize,
+    uid: u32,
+    machine: usize,
     active: bool,
     number: u64,
-    hash: String,
+    hash: u64,
     made: Millis,
-    /// Until then there is no pod.
+    /// Until then it does not run.
     away_until: Option<Millis>,
     cut: bool,
     isolated: bool,
     stalled: bool,
     behind_l1: bool,
     hangs: bool,
-    word: Word,
+}
+
+#[derive(Clone, Debug)]
+struct Host {
+    lost: bool,
+    system: u32,
+    boot: u32,
+}
+
+/// A pod as the API server tells of it.
+#[derive(Clone, Debug)]
+struct Told {
+    sequencer: usize,
+    uid: u32,
+    machine: usize,
+    restarts: u32,
+    runs: bool,
+    ended: bool,
+    /// Its object is deleted; this is what it was last.
+    gone: bool,
+}
+
+/// A Node as the API server tells of it.
+#[derive(Clone, Debug, Default)]
+struct ToldMachine {
+    system: u32,
+    boot: u32,
+    out_of_service: bool,
+}
+
+/// What is in the API server.
+#[derive(Clone, Debug)]
+pub struct Api {
+    pub version: u64,
+    pub status: Option<SequencingStatus>,
+    uid: u32,
+    annotation: Option<String>,
+    pods: Vec<Told>,
+    machines: Vec<ToldMachine>,
 }
 
 #[derive(Clone, Debug)]
 struct Call {
+    by: usize,
     id: String,
     act: Act,
     arrives: Millis,
@@ -67,282 +98,211 @@ struct Call {
 
 pub struct World {
     pub policy: Policy,
+    rules: Rules,
     now: Millis,
-    nodes: Vec<Node>,
-    status: Option<SequencingStatus>,
-    ended: BTreeMap<String, Ended>,
-    /// Begun by this process of the operator.
-    begun: Vec<String>,
+    processes: Vec<Process>,
+    machines: Vec<Host>,
+    /// Pods that come, and when, with the blocks of the one before.
+    coming: Vec<(Millis, Process)>,
+    api: Api,
+    operators: [Operator; 2],
+    leader: usize,
+    both_until: Millis,
     under_way: Vec<Call>,
     next_call: Option<Fault>,
-    not_written: bool,
+    next_status: Option<Fault>,
+    statuses: Vec<(Millis, Written)>,
+    uids: u32,
     blocks: u64,
-    /// The newest block that any sequencer has made.
-    tip: (u64, String),
+    /// The highest block that an operator that leads was told.
+    told: u64,
+    by_hand: bool,
     /// What was broken.
     pub broken: Option<String>,
+    /// How often a sequencer was started.
+    pub starts: u64,
 }
 
 impl World {
-    pub fn new(policy: Policy) -> Self {
-        let genesis = (0, hash(1 << 40));
-        let node = Node {
-            active: false,
-            number: genesis.0,
-            hash: genesis.1.clone(),
-            made: START,
-            away_until: None,
-            cut: false,
-            isolated: false,
-            stalled: false,
-            behind_l1: false,
-            hangs: false,
-            word: Word::Unheard,
-        };
-        Self {
+    pub fn new(policy: Policy, rules: Rules) -> Self {
+        let machines = vec![Host { lost: false, system: 1, boot: 1 }; MACHINES];
+        let machines = machines.into_iter().zip(1..).map(|(host, system)| Host { system, ..host }).collect::<Vec<_>>();
+        let told = machines.iter().map(|host| ToldMachine { system: host.system, boot: 1, out_of_service: false });
+        let api = Api { version: 1, status: None, uid: 1, annotation: None, pods: vec![], machines: told.collect() };
+        let mut world = Self {
             policy,
+            rules,
             now: START,
-            nodes: vec![node; NAMES.len()],
-            status: None,
-            ended: BTreeMap::new(),
-            begun: vec![],
+            processes: vec![],
+            machines,
+            coming: vec![],
+            operators: [Operator::new(&api), Operator::new(&api)],
+            api,
+            leader: 0,
+            both_until: 0,
             under_way: vec![],
             next_call: None,
-            not_written: false,
+            next_status: None,
+            statuses: vec![],
+            uids: 0,
             blocks: 0,
-            tip: genesis,
+            told: 0,
+            by_hand: false,
             broken: None,
+            starts: 0,
+        };
+        for sequencer in 0..NAMES.len() {
+            let process = Process {
+                sequencer,
+                uid: 0,
+                machine: sequencer,
+                active: false,
+                number: 0,
+                hash: 1 << 40,
+                made: START,
+                away_until: None,
+                cut: false,
+                isolated: false,
+                stalled: false,
+                behind_l1: false,
+                hangs: false,
+            };
+            world.comes(process);
         }
+        world
     }
 
     pub fn number(&self) -> u64 {
-        self.tip.0
+        self.processes.iter().map(|process| process.number).max().unwrap_or(0)
+    }
+
+    /// The newest block of all that makes blocks or may come back: of a process that ended without a pod it is gone.
+    fn newest(&self) -> u64 {
+        let is_known = |uid: u32| self.api.pods.iter().any(|pod| pod.uid == uid && !pod.gone);
+        let there = self.processes.iter().filter(|process| process.active || is_known(process.uid));
+        there.map(|process| process.number).max().unwrap_or(0)
     }
 
     pub fn active(&self) -> usize {
-        self.nodes.iter().filter(|node| node.active).count()
+        self.processes.iter().filter(|process| process.active).count()
     }
 
     /// What is written down.
     pub fn told(&self) -> &Option<SequencingStatus> {
-        &self.status
+        &self.api.status
     }
 
-    pub fn suffer(&mut self, fault: Fault) {
-        let now = self.now;
-        match fault {
-            Fault::Cut(at) => self.nodes[at].cut ^= true,
-            Fault::Isolated(at) => self.nodes[at].isolated ^= true,
-            Fault::Stalled(at) => self.nodes[at].stalled ^= true,
-            Fault::BehindL1(at) => self.nodes[at].behind_l1 ^= true,
-            Fault::Hangs(at) => self.nodes[at].hangs ^= true,
-            Fault::Restarts(at, seconds) => {
-                let node = &mut self.nodes[at];
-                node.active = false;
-                node.hangs = false;
-                node.away_until = Some(now + seconds * 1000);
-            }
-            Fault::AnswerLost | Fault::Late(_) | Fault::Refused => self.next_call = Some(fault),
-            Fault::Crash => {
-                self.ended.clear();
-                self.begun.clear();
-                self.nodes.iter_mut().for_each(|node| node.word = Word::Unheard);
-            }
-            Fault::NotWritten => self.not_written = true,
-        }
+    /// What is said of it.
+    pub fn standing(&self) -> Option<Standing> {
+        self.operators[self.leader].standing
     }
 
-    /// Somebody starts one.
-    pub fn start_by_hand(&mut self, at: usize) {
-        self.nodes[at].active = true;
+    /// A pod comes on a machine that is there, with the blocks that its claim has.
+    fn comes(&mut self, mut process: Process) {
+        self.uids += 1;
+        (process.uid, process.active, process.away_until) = (self.uids, false, None);
+        let free = (0..MACHINES).map(|at| (process.machine + at) % MACHINES);
+        let serves = |at: &usize| !self.machines[*at].lost && !self.api.machines[*at].out_of_service;
+        process.machine = free.clone().find(serves).unwrap_or(process.machine);
+        let Process { sequencer, uid, machine, .. } = process;
+        self.api.pods.push(Told { sequencer, uid, machine, restarts: 0, runs: true, ended: false, gone: false });
+        self.processes.push(process);
     }
 
-    /// All is well from here on.
-    pub fn mend(&mut self) {
-        for node in &mut self.nodes {
-            (node.cut, node.isolated, node.stalled, node.behind_l1, node.hangs) = (false, false, false, false, false);
-        }
-        (self.next_call, self.not_written) = (None, false);
+    /// The process of a sequencer's present pod.
+    fn present(&self, sequencer: usize) -> Option<usize> {
+        let pod = self.api.pods.iter().find(|pod| pod.sequencer == sequencer && !pod.gone)?;
+        self.processes.iter().position(|process| process.uid == pod.uid)
+    }
+
+    fn is_reachable(&self, process: &Process) -> bool {
+        !process.hangs && process.away_until.is_none() && !self.machines[process.machine].lost
     }
 
     /// A second passes.
     pub fn step(&mut self) {
         self.now += 1000;
         let second = self.now / 1000;
-        for node in &mut self.nodes {
-            if node.away_until.is_some_and(|until| self.now >= until) {
-                node.away_until = None;
-            }
-        }
+        self.begin();
         self.arrive();
         if second.is_multiple_of(BLOCK_SECONDS) {
             self.make_blocks();
         }
         self.sync();
         self.judge();
-        self.ask(second);
-        self.operate();
+        let both = self.now < self.both_until;
+        let leaders = [self.leader, 1 - self.leader].into_iter().take(if both { 2 } else { 1 });
+        for leader in leaders {
+            self.ask(leader, second);
+            self.operate(leader);
+        }
+        self.deliver();
         self.judge();
     }
 
-    fn judge(&mut self) {
-        if self.active() > 1 {
-            self.broken.get_or_insert(format!("{} make blocks at {}", self.active(), self.now));
+    /// Pods come, and containers start again.
+    fn begin(&mut self) {
+        let (due, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.coming).into_iter().partition(|(at, _)| *at <= self.now);
+        self.coming = later;
+        due.into_iter().for_each(|(_, process)| self.comes(process));
+        for at in 0..self.processes.len() {
+            let process = &mut self.processes[at];
+            if process.away_until.is_some_and(|until| self.now >= until) {
+                process.away_until = None;
+            }
+            let (uid, machine, runs) = (process.uid, process.machine, process.away_until.is_none());
+            let told = self.api.pods.iter_mut().find(|pod| pod.uid == uid && !pod.gone);
+            if let Some(pod) = told.filter(|_| !self.machines[machine].lost)
+                && runs
+                && pod.ended
+            {
+                (pod.ended, pod.runs, pod.restarts) = (false, true, pod.restarts + 1);
+            }
+        }
+        // A machine that was switched off and is there again starts its pods.
+        let idle: Vec<_> =
+            self.api.pods.iter().filter(|pod| !pod.gone && !self.machines[pod.machine].lost).cloned().collect();
+        for pod in idle {
+            if self.processes.iter().all(|process| process.uid != pod.uid) {
+                let like = self.processes.iter().max_by_key(|process| process.number).cloned();
+                let Some(like) = like else { continue };
+                let away_until = Some(self.now + 5_000);
+                let Told { sequencer, uid, machine, .. } = pod;
+                self.processes.push(Process { sequencer, uid, machine, active: false, away_until, ..like });
+            }
         }
     }
 
+    fn judge(&mut self) {
+        if self.active() > 1 && !self.by_hand {
+            self.broken.get_or_insert(format!("{} make blocks at {}", self.active(), self.now));
+        }
+        self.by_hand &= self.active() > 1;
+    }
+
     fn make_blocks(&mut self) {
-        for at in 0..self.nodes.len() {
-            let node = &self.nodes[at];
-            if !node.active || node.stalled || node.hangs || node.behind_l1 {
-                continue;
+        for process in &mut self.processes {
+            let works = process.active && !process.stalled && !process.hangs && !process.behind_l1;
+            if works && process.away_until.is_none() {
+                self.blocks += 1;
+                (process.number, process.hash, process.made) = (process.number + 1, self.blocks, self.now);
             }
-            self.blocks += 1;
-            let (number, hash) = (node.number + 1, hash(self.blocks));
-            let node = &mut self.nodes[at];
-            (node.number, node.hash, node.made) = (number, hash.clone(), self.now);
-            self.tip = (number, hash);
         }
     }
 
     /// Those that can reach each other have the newest block of any of them.
     fn sync(&mut self) {
-        let reachable = |node: &Node| !node.isolated && !node.hangs && node.away_until.is_none();
-        let best = self.nodes.iter().filter(|node| reachable(node)).max_by_key(|node| node.number).cloned();
-        let Some(best) = best else { return };
-        for node in self.nodes.iter_mut().filter(|node| reachable(node) && !node.active && node.number < best.number) {
-            (node.number, node.hash, node.made) = (best.number, best.hash.clone(), best.made);
-        }
-    }
-
-    /// Each is asked every five seconds, not all at once.
-    fn ask(&mut self, second: u64) {
-        for (at, node) in self.nodes.iter_mut().enumerate() {
-            if node.away_until.is_some() {
-                node.word = Word::Unheard;
-            } else if second % 5 == at as u64 {
-                node.word = if node.cut || node.hangs {
-                    Word::Silent("no answer".into())
-                } else {
-                    let head = Block { number: node.number, hash: node.hash.clone(), time: node.made / 1000 };
-                    let l1_time = second - if node.behind_l1 { 600 } else { 12 };
-                    Word::Said(Said { at: self.now, active: node.active, head: Some(head), l1_time })
-                };
+        let joins: Vec<_> =
+            self.processes.iter().map(|process| self.is_reachable(process) && !process.isolated).collect();
+        let best = self.processes.iter().zip(&joins).filter(|(_, joins)| **joins).map(|(process, _)| process);
+        let Some(best) = best.max_by_key(|process| process.number).cloned() else { return };
+        for (process, _) in self.processes.iter_mut().zip(joins).filter(|(_, joins)| *joins) {
+            if !process.active && process.number < best.number {
+                (process.number, process.hash, process.made) = (best.number, best.hash, best.made);
             }
         }
     }
-
-    fn operate(&mut self) {
-        let nodes = self.nodes.iter().zip(NAMES).map(|(node, name)| Sequencer {
-            name: name.into(),
-            eligible: true,
-            wanted: true,
-            gone: node.away_until.is_some(),
-            word: node.word.clone(),
-        });
-        let seen = Seen {
-            now: Some(self.now),
-            nodes: nodes.collect(),
-            ended: self.ended.values().cloned().collect(),
-            approval: None,
-        };
-        let record = self.status.clone().map(Record::from).unwrap_or_default();
-        let decision = decide(&self.policy, record, &seen);
-        let declared: Vec<_> = decision.acts.iter().map(|act| act.id(decision.record.epoch)).collect();
-        self.begun.retain(|id| declared.contains(id));
-        self.ended.retain(|id, _| declared.contains(id));
-        for (act, id) in decision.acts.into_iter().zip(declared) {
-            if !self.begun.contains(&id) {
-                self.begun.push(id.clone());
-                self.send(act, id);
-            }
-        }
-        if !std::mem::take(&mut self.not_written) {
-            self.status = Some(SequencingStatus::from(&decision.record));
-        }
-    }
-
-    /// The precondition, then the call.
-    fn send(&mut self, act: Act, id: String) {
-        let (Act::Stop(name) | Act::Start(name, _)) = &act;
-        let node = &self.nodes[place(name)];
-        let wanted = matches!(act, Act::Stop(_));
-        let heard = !node.cut && !node.hangs && node.away_until.is_none();
-        if !heard || node.active != wanted {
-            return self.end(&id, Outcome::NotDone("precondition: it is not so".into()));
-        }
-        match self.next_call.take() {
-            Some(Fault::Refused) => self.end(&id, Outcome::NotDone("error -32000: no".into())),
-            Some(Fault::Late(seconds)) => self.call(id, act, seconds * 1000, true),
-            lost => self.call(id, act, 0, lost == Some(Fault::AnswerLost)),
-        }
-    }
-
-    fn call(&mut self, id: String, act: Act, after: Millis, lost: bool) {
-        let told = self.now + if lost { CALL } else { 0 };
-        self.under_way.push(Call { id, act, arrives: self.now + after, told, lost });
-        self.arrive();
-    }
-
-    fn end(&mut self, id: &str, outcome: Outcome) {
-        if self.begun.iter().any(|begun| begun == id) {
-            self.ended.insert(id.into(), Ended { id: id.into(), at: self.now, outcome });
-        }
-    }
-
-    /// Calls arrive and are told of, each in its time.
-    fn arrive(&mut self) {
-        for mut call in std::mem::take(&mut self.under_way) {
-            if self.now >= call.arrives {
-                call.arrives = Millis::MAX;
-                let outcome = self.carry_out(&call.act);
-                if !call.lost {
-                    self.end(&call.id, outcome);
-                    continue;
-                }
-            }
-            if call.lost && self.now >= call.told {
-                call.told = Millis::MAX;
-                self.end(&call.id, Outcome::Unknown("unknown: no answer".into()));
-            }
-            if call.arrives != Millis::MAX || call.told != Millis::MAX {
-                self.under_way.push(call);
-            }
-        }
-    }
-
-    /// As op-node does it.
-    fn carry_out(&mut self, act: &Act) -> Outcome {
-        let (Act::Stop(name) | Act::Start(name, _)) = act;
-        let at = place(name);
-        let node = &mut self.nodes[at];
-        if node.away_until.is_some() || node.hangs {
-            return Outcome::Unknown("unknown: broken".into());
-        }
-        match act {
-            Act::Stop(_) if !node.active => Outcome::NotDone("error -32000: sequencer not running".into()),
-            Act::Stop(_) => {
-                node.active = false;
-                Outcome::Done(Some(node.hash.clone()))
-            }
-            Act::Start(..) if node.active => Outcome::NotDone("error -32000: sequencer already running".into()),
-            Act::Start(_, hash) if *hash != node.hash => {
-                Outcome::NotDone("error -32000: block hash does not match".into())
-            }
-            Act::Start(_, hash) => {
-                node.active = true;
-                if *hash != self.tip.1 && !self.policy.allow_loss {
-                    let lost = format!("{name} goes on from block {}, and {} was made", node.number, self.tip.0);
-                    self.broken.get_or_insert(lost);
-                }
-                Outcome::Done(None)
-            }
-        }
-    }
-}
-
-fn place(name: &str) -> usize {
-    NAMES.iter().position(|known| *known == name).unwrap()
 }
 
 fn hash(number: u64) -> String {

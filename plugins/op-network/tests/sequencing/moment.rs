@@ -1,6 +1,7 @@
 //! Moments: what is seen of sequencers, made by hand.
 
 use op_network::sequencing::decide::{Act, Decision, Policy, decide};
+use op_network::sequencing::process::{Machine, Pod, Process};
 use op_network::sequencing::record::{Record, Stage, Still, Target};
 use op_network::sequencing::seen::{Block, Ended, Millis, Outcome, Said, Seen, Sequencer, Word};
 use op_network::sequencing::verdict::Standing;
@@ -9,6 +10,8 @@ use opstack_sdk::opstack::sequencing::SequencingStatus;
 /// The time of all moments that say no other: 2024-01-15T10:30:00Z.
 pub const NOW: Millis = 1_705_314_600_000;
 pub const MINUTE: Millis = 60_000;
+/// Uid of the network.
+pub const NETWORK: &str = "f6b1";
 
 /// The defaults.
 pub const POLICY: Policy = Policy { max_block_time: 5 * MINUTE, check_interval: 5_000, allow_loss: false };
@@ -22,7 +25,35 @@ pub fn hash(number: u64) -> String {
 pub fn said(name: &str, at: Millis, active: bool, number: u64) -> Sequencer {
     let head = Block { number, hash: hash(number), time: at / 1000 };
     let said = Said { at, active, head: Some(head), l1_time: at / 1000 - 12 };
-    Sequencer { name: name.into(), eligible: true, wanted: true, gone: false, word: Word::Said(said) }
+    let pod = Some(pod(&uid(name)));
+    Sequencer { name: name.into(), eligible: true, wanted: true, gone: false, pod, word: Word::Said(said) }
+}
+
+/// Uid of a sequencer's first pod.
+pub fn uid(name: &str) -> String {
+    format!("{name}-first")
+}
+
+/// A pod that runs on the machine `m1`.
+pub fn pod(uid: &str) -> Pod {
+    Pod { uid: uid.into(), machine: Some("m1".into()), ..Pod::default() }
+}
+
+/// A process of a sequencer's first pod, which began in the first start of the machine `m1`.
+pub fn process(name: &str) -> Process {
+    let (machine, system, boot) = (Some("m1".into()), Some("system".into()), Some("first".into()));
+    Process { sequencer: name.into(), uid: uid(name), machine, system, boot, restarts: 0, denied: None }
+}
+
+/// The machine `m1` in a start.
+pub fn machine(boot: &str) -> Machine {
+    Machine { name: "m1".into(), system: Some("system".into()), boot: Some(boot.into()), out_of_service: false }
+}
+
+/// The same with another pod of that name.
+pub fn replaced(node: Sequencer) -> Sequencer {
+    let pod = Some(pod(&format!("{}-second", node.name)));
+    Sequencer { pod, ..node }
 }
 
 pub fn active(name: &str, number: u64) -> Sequencer {
@@ -37,9 +68,9 @@ pub fn silent(name: &str) -> Sequencer {
     Sequencer { word: Word::Silent("no answer within 5s".into()), ..standby(name, 0) }
 }
 
-/// Its pod has ended.
+/// Its pod has ended, and its kubelet has said so before it was deleted ([`seen`] holds its last state).
 pub fn gone(name: &str) -> Sequencer {
-    Sequencer { word: Word::Unheard, gone: true, ..standby(name, 0) }
+    Sequencer { word: Word::Unheard, gone: true, pod: None, ..standby(name, 0) }
 }
 
 /// Changes what a node said.
@@ -59,15 +90,24 @@ pub fn head_of_age(node: Sequencer, age: Millis) -> Sequencer {
 }
 
 pub fn seen(nodes: impl IntoIterator<Item = Sequencer>) -> Seen {
-    Seen { now: Some(NOW), nodes: nodes.into_iter().collect(), ..Seen::default() }
+    let nodes: Vec<_> = nodes.into_iter().collect();
+    let ended = nodes.iter().filter(|node| node.gone).map(|node| Pod { ended: true, ..pod(&uid(&node.name)) });
+    Seen { now: Some(NOW), pods: ended.collect(), nodes, uid: NETWORK.into(), ..Seen::default() }
+}
+
+/// The same without the last state of any pod: objects are gone, and nobody has said how the pods ended.
+pub fn unexplained(seen: Seen) -> Seen {
+    Seen { pods: vec![], ..seen }
 }
 
 pub fn at(seen: Seen, now: Millis) -> Seen {
     Seen { now: Some(now), ..seen }
 }
 
-pub fn approving(seen: Seen, epoch: u64) -> Seen {
-    Seen { approval: Some(epoch), ..seen }
+/// With the word of a person, as a decision asked for it.
+pub fn approving(seen: Seen, asked: &Decision) -> Seen {
+    let nonce = asked.record.nonce.as_deref().expect("nobody was asked");
+    Seen { approval: Some(format!("{NETWORK}/{nonce}")), ..seen }
 }
 
 /// With an act that has ended two seconds ago.
@@ -79,7 +119,12 @@ pub fn after(mut seen: Seen, act: &Act, epoch: u64, outcome: Outcome) -> Seen {
 /// A record of epoch 7 that began a moment ago.
 pub fn record(stage: Stage, standbys: &[&str]) -> Record {
     let standbys = standbys.iter().map(ToString::to_string).collect();
-    Record { epoch: 7, stage, since: Some(NOW - 3_000), standbys, ..Record::default() }
+    let record = Record { epoch: 7, stage, since: Some(NOW - 3_000), standbys, ..Record::default() };
+    let started = match &record.stage {
+        Stage::Starting { candidate, .. } => Some(candidate.clone()),
+        _ => record.active().map(Into::into).filter(|name| !record.standbys.contains(name)),
+    };
+    Record { processes: started.as_deref().map(process).into_iter().collect(), ..record }
 }
 
 pub fn running(node: &str, standbys: &[&str]) -> Record {

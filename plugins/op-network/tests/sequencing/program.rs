@@ -25,6 +25,14 @@ apiVersion: optimism.io/v1alpha1
 kind: OpNode
 metadata: {name: b, namespace: ns, creationTimestamp: 2024-01-02T00:00:00Z}
 spec: {optimismNetworkRef: {name: devnet}, nodeType: sequencer}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: a-0, namespace: ns, uid: pod-a}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: b-0, namespace: ns, uid: pod-b}
 ";
 
 fn recording() -> Vec<Value> {
@@ -88,7 +96,8 @@ fn one_that_makes_blocks_is_understood() {
 #[test]
 fn the_hash_that_a_stop_answers_is_the_one_that_the_next_start_took() {
     let answers = || [probe("a", "it was stopped"), probe("b", "it follows")];
-    let stopping = json!({"stage": "Stopping", "epoch": 5, "active": "ns/a", "since": "2024-01-15T10:29:55Z", "standbys": ["ns/b"]});
+    let stopping = json!({"stage": "Stopping", "epoch": 5, "active": "ns/a", "since": "2024-01-15T10:29:55Z", "standbys": ["ns/b"],
+        "processes": [{"sequencer": "ns/a", "podUID": "pod-a", "restarts": 0}]});
     let stopped = acted("a", "it makes blocks")["result"].clone();
     let outcome = json!([{"id": "stop-ns/a-at-epoch-5", "age": 2000, "result": stopped}]);
     let (status, _) = next(&stopping, answers(), outcome);
@@ -108,7 +117,8 @@ fn a_refusal_is_known_to_be_one() {
     assert!(told.starts_with("error -32000: block hash does not match: head 0x"), "{told}");
     let hash = acted("a", "it makes blocks")["result"].clone();
     let starting = json!({"stage": "Starting", "epoch": 5, "candidate": "ns/b", "previous": "ns/a", "stoppedAt": hash,
-        "startingFrom": hash, "since": "2024-01-15T10:29:55Z", "standbys": ["ns/a"]});
+        "startingFrom": hash, "since": "2024-01-15T10:29:55Z", "standbys": ["ns/a"],
+        "processes": [{"sequencer": "ns/b", "podUID": "pod-b", "restarts": 0}]});
     let outcome = json!([{"id": "start-ns/b-at-epoch-5", "age": 2000, "error": told}]);
     let (status, _) = next(&starting, [probe("a", "it was stopped"), probe("b", "it follows")], outcome);
     assert_eq!((status["stage"].as_str(), status["refused"].as_str()), (Some("Vacant"), Some("ns/b")));

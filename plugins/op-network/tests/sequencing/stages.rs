@@ -1,6 +1,7 @@
 //! What happens in each stage.
 
 use op_network::sequencing::decide::Act;
+use op_network::sequencing::process::Pod;
 use op_network::sequencing::record::{Mark, Record, Stage, Target};
 use op_network::sequencing::seen::{Outcome, Seen, Sequencer};
 use op_network::sequencing::verdict::Standing;
@@ -44,7 +45,8 @@ fn where_one_can_not_be_heard_none_is_started() {
     let decision = settled(&POLICY, decision.record, &at(moment.clone(), NOW + 5 * MINUTE));
     expect(&decision, Standing::NotProvenStopped, &[]);
     assert!(decision.verdict.message.contains("b may still make blocks"), "{}", decision.verdict.message);
-    assert!(decision.verdict.message.contains("optimism.io/approve-promotion: \"0\""), "{}", decision.verdict.message);
+    let word = format!("optimism.io/approve-promotion: \"{NETWORK}/{}\"", decision.record.nonce.as_ref().unwrap());
+    assert!(decision.verdict.message.contains(&word), "{}", decision.verdict.message);
 }
 
 #[test]
@@ -55,13 +57,14 @@ fn a_network_without_sequencers_says_so() {
 // One makes blocks.
 
 #[test]
-fn while_blocks_come_nothing_happens_and_the_head_is_noted_once_a_minute() {
+fn while_blocks_come_nothing_happens_and_each_head_is_noted() {
     let first = settled(&POLICY, running("a", &["b"]), &seen([active("a", 100), standby("b", 100)]));
     expect(&first, Standing::Active, &[]);
     assert_eq!(first.record.head.as_ref().unwrap().number, 100);
     let later = |age| at(seen([said("a", NOW + age, true, 110), said("b", NOW + age, false, 110)]), NOW + age);
-    assert_eq!(decided(&POLICY, first.record.clone(), &later(50_000)).record, first.record);
-    assert_eq!(decided(&POLICY, first.record, &later(60_000)).record.head.unwrap().number, 110);
+    let second = decided(&POLICY, first.record.clone(), &later(5_000)).record;
+    assert_eq!(second.head.as_ref().unwrap().number, 110);
+    assert_eq!(Record { head: first.record.head.clone(), ..second }, first.record);
 }
 
 #[test]
@@ -120,7 +123,7 @@ fn one_that_restarted_does_not_go_on_below_the_block_that_was_noted() {
     let decision = settled(&LOSING, record, &moment);
     expect(&decision, Standing::Starting, &[start("b", 100)]);
     let loss = decision.record.loss.unwrap();
-    assert!(loss.contains("at least 10 blocks: the last known one was 110"), "{loss}");
+    assert!(loss.contains("at least 10 blocks: the highest that was ever told was 110"), "{loss}");
 }
 
 #[test]
@@ -145,30 +148,62 @@ fn a_silent_one_is_waited_for_and_then_nothing_is_started_without_proof() {
     expect(&settled(&LOSING, running("a", &["b"]), &moment), Standing::NoAnswer, &[]);
     let decision = settled(&LOSING, still_for("a", 100, 6 * MINUTE, &["b"]), &moment);
     expect(&decision, Standing::NotProvenStopped, &[]);
-    assert!(decision.verdict.message.contains("approve-promotion: \"7\""), "{}", decision.verdict.message);
+    let message = &decision.verdict.message;
+    for what in [
+        "a (pod a-first on Node m1) may still",
+        "kubectl taint node m1 node.kubernetes.io/out-of-service=",
+        "approve-promotion: \"f6b1/n",
+    ] {
+        assert!(message.contains(what), "{message}");
+    }
 }
 
 #[test]
-fn an_approval_counts_for_its_epoch_and_once() {
+fn an_approval_counts_for_what_was_asked_and_once() {
     let record = still_for("a", 100, 6 * MINUTE, &["b"]);
     let moment = seen([silent("a"), standby("b", 100)]);
-    for stale in [6, 8] {
-        let decision = settled(&LOSING, record.clone(), &approving(moment.clone(), stale));
-        expect(&decision, Standing::NotProvenStopped, &[]);
+    let asked = settled(&LOSING, record, &moment);
+    for word in ["7", "f6b1", "f6b1/7", asked.record.nonce.as_ref().unwrap(), "f6b1/n0000000000000000"] {
+        let other = Seen { approval: Some(word.into()), ..moment.clone() };
+        expect(&settled(&LOSING, asked.record.clone(), &other), Standing::NotProvenStopped, &[]);
     }
-    let decision = settled(&LOSING, record, &approving(moment.clone(), 7));
+    let approved = approving(moment.clone(), &asked);
+    let decision = settled(&LOSING, asked.record.clone(), &approved);
     expect(&decision, Standing::Starting, &[start("b", 100)]);
     assert!(decision.record.loss.is_some());
     // The same annotation is still there when the next one is lost.
     let later = Record { epoch: decision.record.epoch + 1, ..still_for("b", 100, 6 * MINUTE, &["a"]) };
-    let decision = settled(&LOSING, later, &approving(seen([standby("a", 100), silent("b")]), 7));
-    expect(&decision, Standing::NotProvenStopped, &[]);
+    let word = approved.approval.clone();
+    let later_on = Seen { approval: word.clone(), ..seen([standby("a", 100), silent("b")]) };
+    expect(&settled(&LOSING, later, &later_on), Standing::NotProvenStopped, &[]);
+}
+
+/// GitOps makes the network again with the annotation that was used: another uid, and epochs begin again.
+#[test]
+fn an_approval_of_a_former_life_of_the_network_does_not_count() {
+    let record = || Record { epoch: 1, ..still_for("a", 100, 6 * MINUTE, &["b"]) };
+    let moment = seen([silent("a"), standby("b", 100)]);
+    let word = approving(moment.clone(), &settled(&LOSING, record(), &moment)).approval;
+    let new = Seen { uid: "another".into(), approval: word, ..moment };
+    expect(&settled(&LOSING, record(), &new), Standing::NotProvenStopped, &[]);
+}
+
+/// The word is for the pod that was named: where another one is meant by then, it is asked for again.
+#[test]
+fn an_approval_of_one_pod_is_none_of_another() {
+    let moment = seen([silent("a"), standby("b", 100)]);
+    let record = still_for("a", 100, 6 * MINUTE, &["b"]);
+    let word = approving(moment.clone(), &settled(&LOSING, record.clone(), &moment)).approval;
+    let mut other = record;
+    other.processes[0].uid = "a-second".into();
+    expect(&settled(&LOSING, other, &Seen { approval: word, ..moment }), Standing::NotProvenStopped, &[]);
 }
 
 #[test]
 fn an_approval_does_not_allow_a_loss() {
-    let moment = approving(seen([silent("a"), standby("b", 100)]), 7);
-    let decision = settled(&POLICY, still_for("a", 100, 6 * MINUTE, &["b"]), &moment);
+    let moment = seen([silent("a"), standby("b", 100)]);
+    let asked = settled(&POLICY, still_for("a", 100, 6 * MINUTE, &["b"]), &moment);
+    let decision = settled(&POLICY, asked.record.clone(), &approving(moment, &asked));
     expect(&decision, Standing::UnsafeHeadLossNotAllowed, &[]);
 }
 
@@ -196,6 +231,9 @@ fn one_whose_pod_has_ended_is_waited_for_if_it_is_to_come_back() {
 fn one_whose_object_is_deleted_is_in_doubt() {
     let decision = settled(&LOSING, running("a", &["b"]), &seen([standby("b", 100)]));
     expect(&decision, Standing::NotProvenStopped, &[]);
+    // Its kubelet has said that the pod ended, or it was stopped before.
+    let explained = Seen { pods: vec![Pod { ended: true, ..pod("a-first") }], ..seen([standby("b", 100)]) };
+    expect(&settled(&LOSING, running("a", &["b"]), &explained), Standing::Starting, &[start("b", 100)]);
     let known = running("a", &["a", "b"]);
     expect(&settled(&LOSING, known, &seen([standby("b", 100)])), Standing::Starting, &[start("b", 100)]);
 }
