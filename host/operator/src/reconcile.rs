@@ -15,7 +15,7 @@ use opstack_core::requeue::{self, Requeue};
 use opstack_core::status;
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing::warn;
 
 use crate::cache::Entry;
@@ -25,6 +25,9 @@ use crate::fresh::{self, Fresh};
 use crate::plugins::Serving;
 use crate::report::{self, Report, Reported, Subject};
 use crate::{children, finalizer, render, secrets};
+
+/// An act is handed over so soon after what it rests on was read, or not at all.
+const ACTED_WITHIN: Duration = Duration::from_secs(10);
 
 /// A kind whose objects are reconciled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +139,7 @@ async fn advance(
             return Ok(Outcome { outdated: true, ..Outcome::of(Standing::Ready) });
         }
     };
+    let read = Instant::now();
     cx.budgets.claim(key, &answer)?;
     let mut wrote = false;
     if secrets::ensure(cx, key, &serving.name, &answer.secrets).await? {
@@ -167,6 +171,10 @@ async fn advance(
     // Applying may have taken long.
     render::still_serves(cx, serving)?;
     cx.chain.declare(key, &answer.probes);
+    if read.elapsed() > ACTED_WITHIN {
+        // The children took their time; what the acts rest on is read again with the next look.
+        answer.actions.retain(|action| cx.chain.knows(key, &action.id));
+    }
     cx.chain.act(key, &answer.actions);
     let standing = match cx.chain.over_budget(key) {
         Some(fault) => Standing::Faulty { fault, retried: false },

@@ -185,6 +185,28 @@ fn a_leader_that_is_told_to_stop_hands_over_at_once() -> Result<()> {
     Ok(())
 }
 
+/// Whoever held it stops, and nobody leads before it can have run out, be it the same one or the other.
+#[test]
+fn a_lease_that_is_deleted_gives_no_two_leaders() -> Result<()> {
+    let pair = Pair::new()?;
+    let (first, second) = pair.start(&pair.user("first")?, &pair.user("second")?);
+    let without = pair.under_change(|| {
+        pair.wait_for_write(pair.site.audit.mark()?, "first")?;
+        pair.site.delete("/apis/coordination.k8s.io/v1/namespaces/opstack-system/leases/opstack-leader");
+        let deleted = Instant::now();
+        let leaders = || first.metric("opstack_leader", "") + second.metric("opstack_leader", "");
+        until("the holder to stop", MINUTE, || if leaders() < 1.0 { Ok(()) } else { Err("it leads".to_string()) });
+        until("one to lead", MINUTE, || if leaders() > 0.0 { Ok(()) } else { Err("none leads".to_string()) });
+        Ok(deleted.elapsed())
+    })?;
+    let turns = pair.turns(&["first", "second"])?;
+    println!("deleted: nobody led until {without:?} later, with a lease of {LEASE:?}; writes: {turns:?}");
+    ensure!(turns.len() <= 2, "writers interleave: {turns:?}");
+    // The deletion may have been known a moment before its answer was.
+    ensure!(without + Duration::from_secs(1) >= LEASE, "one led {without:?} after the deletion");
+    Ok(())
+}
+
 /// The leader can't renew its lease, and its writes are refused in a way that a client tries again after a while. When the way is
 /// free again, the other has taken over: what the first still wanted to write must not come.
 #[test]

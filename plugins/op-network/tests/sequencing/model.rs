@@ -25,6 +25,8 @@ const MACHINES: usize = 4;
 const CALL: Millis = 5_000;
 /// For so long the holder of the Lease is sure of it.
 const TERM: Millis = 12_000;
+/// And after so long another takes it.
+const LEASE: Millis = 15_000;
 const BLOCK_SECONDS: u64 = 2;
 
 /// A process that runs, or is about to.
@@ -108,6 +110,8 @@ pub struct World {
     operators: [Operator; 2],
     leader: usize,
     both_until: Millis,
+    /// Until then nobody leads: the Lease of one that stands still has to run out.
+    idle_until: Millis,
     under_way: Vec<Call>,
     next_call: Option<Fault>,
     next_status: Option<Fault>,
@@ -140,6 +144,7 @@ impl World {
             api,
             leader: 0,
             both_until: 0,
+            idle_until: 0,
             under_way: vec![],
             next_call: None,
             next_status: None,
@@ -232,7 +237,7 @@ impl World {
         self.judge();
         let both = self.now < self.both_until;
         let leaders = [self.leader, 1 - self.leader].into_iter().take(if both { 2 } else { 1 });
-        for leader in leaders {
+        for leader in leaders.filter(|_| self.now >= self.idle_until).collect::<Vec<_>>() {
             self.ask(leader, second);
             self.operate(leader);
         }

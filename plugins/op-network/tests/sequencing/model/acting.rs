@@ -6,7 +6,7 @@ use op_network::sequencing::record::Record;
 use op_network::sequencing::seen::{Block, Ended, Millis, Outcome, Said, Seen, Sequencer, Word};
 use opstack_sdk::opstack::sequencing::SequencingStatus;
 
-use super::{Api, CALL, Call, Fault, NAMES, STRANGER, TERM, Told, World, hash};
+use super::{Api, CALL, Call, Fault, LEASE, NAMES, STRANGER, TERM, Told, World, hash};
 use crate::operator::{Operator, Written};
 
 impl World {
@@ -181,7 +181,7 @@ impl World {
             Some(Fault::Paused(seconds)) => {
                 // The process stands still: another one leads when it goes on, and what it knew of its term is over.
                 if seconds * 1000 > TERM {
-                    self.leader = 1 - by;
+                    (self.leader, self.idle_until) = (1 - by, self.now + LEASE);
                     self.operators[by].forget();
                     self.operators[1 - by].forget();
                 }
