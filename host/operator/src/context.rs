@@ -48,6 +48,7 @@ impl Context {
         let forget = || {
             self.baselines.clear();
             self.turns.clear();
+            self.written.clear();
         };
         self.terms.enter(term, forget).await
     }

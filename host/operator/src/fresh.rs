@@ -86,8 +86,8 @@ async fn read(cx: &Context, lookup: &Lookup) -> Result<(), Fault> {
     match lookup {
         Lookup::Object(key) | Lookup::Version(key) => object(cx, key).await,
         Lookup::List(listing) => list(cx, listing).await,
-        // What is in service is known here.
-        Lookup::Client(_) => Ok(()),
+        // What is in service is known here; intents concern the loading of plugins alone.
+        Lookup::Client(_) | Lookup::Intents(_) => Ok(()),
     }
 }
 

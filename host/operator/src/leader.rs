@@ -184,6 +184,10 @@ impl Leader {
         self.release(&leases).await;
     }
 
+    fn election(&self) -> MutexGuard<'_, Election> {
+        self.election.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn hold(&self, begun: Moment) {
         let margin = self.config.duration / 5;
         // A term that ran out is over, even if nobody else led meanwhile.

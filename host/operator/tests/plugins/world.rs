@@ -3,9 +3,11 @@
 use kube::api::ApiResource;
 use kube::core::GroupVersionKind;
 use opstack_core::answer::Facts as ClusterFacts;
+use opstack_core::budget::Limits;
 use opstack_core::ids::{Gvk, ObjectKey, PluginName};
 use opstack_core::requeue::Requeue;
 use opstack_engine::{CompileLimits, Compiler, Engine, EngineConfig};
+use opstack_operator::budgets::Budgets;
 use opstack_operator::cache::Keep;
 use opstack_operator::cache::facts::Facts;
 use opstack_operator::chain::Chain;
@@ -60,6 +62,7 @@ impl World {
             name: leader::LEASE.into(),
             identity: "this".into(),
             duration: Duration::from_secs(5),
+            is_first: false,
         };
         let world = Self::new(Leader::new(config), CompileLimits::default()).await;
         let spec = json!({"holderIdentity": "another", "leaseDurationSeconds": 3600, "leaseTransitions": 7});
@@ -79,6 +82,7 @@ impl World {
             name: leader::LEASE.into(),
             identity: "this".into(),
             duration: Duration::from_secs(15),
+            is_first: true,
         };
         Self::new(Leader::alone(config), limits).await
     }
@@ -97,7 +101,8 @@ impl World {
         }
         let (hub, leader) = (Hub::new(api.client.clone(), kinds, Facts::keyed([0; 32])), Arc::new(leader));
         let cx = Arc::new(Context {
-            chain: Chain::new(hub.clone(), leader.clone(), "cluster.local"),
+            chain: Chain::new(hub.clone(), leader.clone(), "cluster.local", opstack_prober::Config::default()),
+            budgets: Budgets::new(Limits::default(), hub.clone()),
             hub,
             registry: Arc::default(),
             leader,
