@@ -45,9 +45,8 @@ type Files = BTreeMap<PathBuf, String>;
 /// Makes the files from the plugins and the `opstack` that are built.
 pub fn codegen(mode: Mode) -> Result<()> {
     let mut files = crds::files()?;
-    let rights = rights()?;
-    files.extend(chart::files(&files, &rights)?);
-    files.insert("config/rbac/opstack.yaml".into(), rights);
+    files.extend(chart::files(&files, &rights(&["--watch-namespaces", chart::NAMESPACE])?)?);
+    files.insert("config/rbac/opstack.yaml".into(), rights(&[])?);
     files.insert("docs/cli.md".into(), cli::document()?);
     files.insert(api::PATH.into(), api::document()?);
     let stale = stale(workspace::root(), &files)?;
@@ -58,9 +57,9 @@ pub fn codegen(mode: Mode) -> Result<()> {
 }
 
 /// The operator's rights, for those who install it with our plugins.
-fn rights() -> Result<String> {
+fn rights(more: &[&str]) -> Result<String> {
     let plugins = workspace::results().join("plugins");
-    let documents = run::output(opstack().args(["rbac", "--plugins"]).arg(plugins))?;
+    let documents = run::output(opstack().args(["rbac", "--plugins"]).arg(plugins).args(more))?;
     Ok(format!("{HEADER}{documents}"))
 }
 

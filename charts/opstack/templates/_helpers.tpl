@@ -27,3 +27,11 @@ path: {{ $root.Values.plugins.directory }}/{{ $name }}.wasm
 configMap: {name: {{ $plugin.configMap | default (printf "plugin-%s" $name) }}, namespace: {{ $root.Release.Namespace }}}
 {{- end }}
 {{- end }}
+
+{{/* What the operator may do with objects: in the cluster, or in each namespace that it serves. */}}
+{{- define "opstack.objectRules" -}}
+{{ .Files.Get "files/object-rules.yaml" | trim }}
+{{- with .Values.rbac.extraRules }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}

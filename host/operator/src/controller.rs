@@ -14,6 +14,7 @@ use tracing::{Instrument, debug, info, info_span};
 use crate::cache::Keep;
 use crate::context::Context;
 use crate::hub::Wake;
+use crate::named;
 use crate::plugins::crd;
 use crate::plugins::gate::Gate;
 use crate::queue::Queue;
@@ -92,7 +93,9 @@ impl Controllers {
             served.owns.iter().for_each(|kind| need(kind, Keep { body: false, status: true }));
             served.reads.iter().for_each(|kind| need(kind, Keep { body: true, status: false }));
         }
-        needs.iter().for_each(|(kind, keep)| self.cx.hub.need(kind, *keep));
+        // What is read by name is watched only where plugins own some: then its status is kept, too.
+        let needs = needs.iter().filter(|(kind, keep)| keep.status || !named::is_named(&kind.group_kind));
+        needs.for_each(|(kind, keep)| self.cx.hub.need(kind, *keep));
     }
 
     fn stop_by_crd(&self, crd: &str) {

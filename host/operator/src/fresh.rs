@@ -91,17 +91,19 @@ async fn read(cx: &Context, lookup: &Lookup) -> Result<(), Fault> {
     }
 }
 
-/// Reads one object: without a version in the question the API server answers from its own store.
+/// Reads one object: without a version in the question the API server answers from its own store. By a list of one name, for which
+/// the right to list is enough; Secrets are read by [`crate::named`].
 ///
 /// # Errors
 /// What the API server says.
 pub async fn object(cx: &Context, key: &ObjectKey) -> Result<(), Fault> {
     let Some(api) = api(cx, key, Some(&key.namespace)) else { return Ok(()) };
     let known = cx.hub.cache.get(key);
-    match api.get_opt(&key.name).await {
-        Ok(Some(read)) => cx.hub.was_read(&key.kind, read.object),
-        Ok(None) => known.iter().for_each(|known| cx.hub.lose(known)),
-        Err(error) => return Err(fault_of(&error, &format!("failed to read {key}"))),
+    let one = ListParams::default().fields(&format!("metadata.name={}", key.name));
+    let listed = api.list(&one).await.map_err(|error| fault_of(&error, &format!("failed to read {key}")))?;
+    match listed.items.into_iter().next() {
+        Some(read) => cx.hub.was_read(&key.kind, read.object),
+        None => known.iter().for_each(|known| cx.hub.lose(known)),
     }
     Ok(())
 }

@@ -15,7 +15,9 @@ use crate::cache::facts::Facts;
 use crate::cache::{Cache, Change, Entry, Keep, Selector, Watch, Watched, is_outlined};
 use crate::deps::{Deps, Lookup};
 use crate::flights::{Flights, Made};
-use crate::kinds::Kinds;
+use crate::kinds::{Kinds, Served};
+use crate::named::{self, Named};
+use crate::namespaces::Namespaces;
 use crate::queue::Queue;
 
 /// Those who list a kind are many, and a burst of changes is one reason to look again: they wait so long.
@@ -49,12 +51,16 @@ struct Running {
 pub struct Hub {
     /// Client of the API server.
     pub client: Client,
+    /// Where it is looked.
+    pub namespaces: Namespaces,
     /// What is known.
     pub cache: Arc<Cache>,
     /// What is served.
     pub kinds: Arc<Kinds>,
     /// Who looked at what.
     pub deps: Deps,
+    /// What is read by name.
+    pub named: Named,
     facts: Facts,
     flights: Flights,
     watches: Mutex<HashMap<GroupKind, Running>>,
@@ -65,12 +71,14 @@ pub struct Hub {
 
 impl Hub {
     /// A hub that watches nothing yet.
-    pub fn new(client: Client, kinds: Arc<Kinds>, facts: Facts) -> Arc<Self> {
+    pub fn new(client: Client, kinds: Arc<Kinds>, facts: Facts, namespaces: Namespaces) -> Arc<Self> {
         Arc::new(Self {
             client,
+            namespaces,
             cache: Arc::default(),
             kinds,
             deps: Deps::default(),
+            named: Named::default(),
             facts,
             flights: Flights::default(),
             watches: Mutex::default(),
@@ -82,10 +90,11 @@ impl Hub {
     /// Makes sure that a kind is watched and that enough of it is kept. Does nothing while the kind is not served.
     pub fn need(self: &Arc<Self>, gvk: &Gvk, keep: Keep) {
         let Some(served) = self.kinds.get(gvk) else { return };
-        self.watch(served.resource, keep);
+        self.watch(served, keep);
     }
 
-    fn watch(self: &Arc<Self>, resource: ApiResource, keep: Keep) {
+    fn watch(self: &Arc<Self>, served: Served, keep: Keep) {
+        let Served { resource, namespaced } = served;
         let kind = GroupKind::new(&resource.group, &resource.kind);
         let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
         let keep = watches.get(&kind).map_or(keep, |running| running.watch.keep.or(keep));
@@ -97,7 +106,7 @@ impl Hub {
             old.task.abort();
             self.cache.forget_versions(&kind);
         }
-        let watch = Arc::new(Watch::new(resource, keep));
+        let watch = Arc::new(Watch::new(resource, keep, self.namespaces.of(&kind, namespaced)));
         let (hub, running) = (self.clone(), watch.clone());
         let span = info_span!("watch", %kind);
         let task = tokio::spawn(
@@ -116,9 +125,8 @@ impl Hub {
         let mut listed = self.listed.subscribe();
         loop {
             listed.borrow_and_update();
-            let watched =
-                |kind: &GroupKind| self.watches.lock().unwrap_or_else(PoisonError::into_inner).contains_key(kind);
-            if kinds.iter().all(|kind| self.cache.is_ready(kind) || !watched(kind)) || listed.changed().await.is_err() {
+            let is_known = |kind: &GroupKind| self.cache.is_ready(kind) || !self.is_watched(kind);
+            if kinds.iter().all(is_known) || listed.changed().await.is_err() {
                 return;
             }
         }
@@ -138,8 +146,31 @@ impl Hub {
     /// The version in which a kind is watched.
     pub fn gvk_of(&self, kind: &GroupKind) -> Option<Gvk> {
         let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
-        let resource = &watches.get(kind)?.watch.resource;
+        let Some(running) = watches.get(kind) else { return named::is_named(kind).then(named::gvk) };
+        let resource = &running.watch.resource;
         Some(Gvk::new(&resource.group, &resource.version, &resource.kind))
+    }
+
+    /// Those of some lookups that are to be read by name, and were not yet.
+    pub fn unread<'a>(&self, lookups: impl IntoIterator<Item = &'a Lookup>) -> Vec<ObjectKey> {
+        self.named.unread(named::names(lookups).filter(|name| !self.is_watched(&name.kind)))
+    }
+
+    /// Adds to what an object looked up, and follows what is to be read by name.
+    pub fn depend(&self, object: &ObjectKey, lookups: Vec<Lookup>) {
+        let names: Vec<_> = named::names(&lookups).filter(|name| !self.is_watched(&name.kind)).cloned().collect();
+        self.deps.add(object, lookups);
+        self.named.follow(names);
+    }
+
+    /// Whether anybody looked an object up.
+    pub fn is_looked_at(&self, key: &ObjectKey) -> bool {
+        let lookups = [Lookup::Object(key.clone()), Lookup::Version(key.clone())];
+        lookups.iter().any(|lookup| !self.deps.askers(lookup).is_empty())
+    }
+
+    fn is_watched(&self, kind: &GroupKind) -> bool {
+        self.watches.lock().unwrap_or_else(PoisonError::into_inner).contains_key(kind)
     }
 
     /// Objects of this kind are reconciled from this queue.
@@ -198,6 +229,21 @@ impl Hub {
     pub fn was_listed(&self, kind: &GroupKind, known: &[Arc<Entry>], listed: Vec<serde_json::Value>) {
         let listed = listed.into_iter().map(|object| self.entry(kind, object)).collect();
         self.cache.settle(known, listed).into_iter().for_each(|change| self.arrived(change));
+    }
+
+    /// Takes in what a read by name found, as a watch event of it; `before` is what was known when the read began.
+    pub fn found(&self, name: &ObjectKey, before: Option<&Entry>, object: Option<serde_json::Value>) {
+        let change = match (object, before) {
+            (Some(object), _) => self.cache.put(self.entry(&name.kind, object)),
+            // What came since the read began is not what was not found.
+            (None, Some(before)) if self.cache.get(name).is_some_and(|now| now.is_the_same_as(before)) => {
+                self.cache.remove(before)
+            }
+            (None, _) => None,
+        };
+        if let Some(change) = change {
+            self.arrived(change);
+        }
     }
 
     fn entry(&self, kind: &GroupKind, object: serde_json::Value) -> Entry {
@@ -308,7 +354,9 @@ impl Hub {
 
     fn keep_of(&self, kind: &GroupKind) -> Keep {
         let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
-        watches.get(kind).map(|running| running.watch.keep).unwrap_or_default()
+        let watched = watches.get(kind).map(|running| running.watch.keep);
+        // Of what is read by name, facts are all that there is.
+        watched.unwrap_or(Keep { body: named::is_named(kind), status: false })
     }
 
     /// Which watch has been failing for longest, and for how long.

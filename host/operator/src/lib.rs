@@ -26,6 +26,8 @@ pub mod kinds;
 pub mod leader;
 pub mod lookups;
 pub mod metrics;
+pub mod named;
+pub mod namespaces;
 pub mod own;
 pub mod page;
 pub mod plugins;

@@ -32,6 +32,9 @@ pub async fn install_kind(client: &Client) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Name of the Secret with the key of the fingerprints.
+pub const FINGERPRINT: &str = "opstack-fingerprint";
+
 /// Key of the fingerprints.
 pub struct Key {
     /// Made once, so that they outlive the process and tell nothing to who does not have it.
@@ -45,7 +48,7 @@ pub struct Key {
 /// # Errors
 /// When the API server refuses, or the Secret holds something else.
 pub async fn fingerprint_key(client: &Client, namespace: &str) -> anyhow::Result<Key> {
-    const NAME: &str = "opstack-fingerprint";
+    const NAME: &str = FINGERPRINT;
     let api = Api::<Secret>::namespaced(client.clone(), namespace);
     let what = || format!("failed to get the Secret {namespace}/{NAME} (does the namespace exist?)");
     for _ in 0..3 {

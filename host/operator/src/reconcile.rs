@@ -154,7 +154,7 @@ async fn advance(
         cx.budgets.claim(key, &answer)?;
     }
     // A key of a Secret that somebody removes is made again.
-    cx.hub.deps.add(key, answer.secrets.iter().map(|secret| Lookup::Object(secrets::key_of(secret))));
+    cx.hub.depend(key, answer.secrets.iter().map(|secret| Lookup::Object(secrets::key_of(secret))).collect());
     let mut again = false;
     let (standing, applied) = match &answer.children {
         Children::Keep(why) => (Standing::Progressing("Kept".into(), why.clone()), None),

@@ -7,7 +7,7 @@ use opstack_core::answer::{Answer, Child, Failure, Finalized, Request};
 use opstack_core::blame::{Blame, Fault};
 use opstack_core::ids::ObjectKey;
 use opstack_core::policy;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 use tracing::Span;
@@ -15,8 +15,10 @@ use tracing::Span;
 use crate::apply;
 use crate::cache::Entry;
 use crate::context::Context;
+use crate::deps::Lookup;
 use crate::hub::Texts;
 use crate::lookups::Lookups;
+use crate::named;
 use crate::plugins::Serving;
 
 /// Reason of a fault: the plugin is not in service any more, or not as it was.
@@ -60,12 +62,15 @@ pub async fn finalize(
     call(cx, serving, entry, |serving, lookups, request| serving.plugin.finalize(lookups, request)).await
 }
 
-/// A call may look up objects of which only outlines are known. They are read, and the call is made again with them, which may
-/// look up others; not more often than this.
+/// A call may look up objects of which only outlines are known, and Secrets that were never read. They are read, and the call is
+/// made again with them, which may look up others; not more often than this.
 const CALLS: usize = 8;
 /// Objects that are read for one reconcile.
 const LOOKUPS: usize = 256;
+/// Secrets that one call may look up.
+const NAMES: usize = 64;
 
+/// Calls the plugin until all that it looks up has been read: what was never read would pass for what is not there.
 async fn call<T: Send + 'static>(
     cx: &Context,
     serving: &Arc<Serving>,
@@ -74,14 +79,20 @@ async fn call<T: Send + 'static>(
 ) -> Result<T, Fault> {
     let mut texts = Texts::new();
     for _ in 0..CALLS {
-        let (answer, missing) = call_once(cx, serving, entry, function, Arc::new(texts.clone())).await;
-        if missing.is_empty() {
-            return answer;
-        }
-        if texts.len() + missing.len() > LOOKUPS {
-            let message = format!("plugin {} looks up more than {LOOKUPS} objects in one call", serving.title());
+        let (answer, missing, recorded) = call_once(cx, serving, entry, function, Arc::new(texts.clone())).await;
+        if texts.len() + missing.len() > LOOKUPS || named::names(&recorded).count() > NAMES {
+            let message = format!(
+                "plugin {} looks up more than {LOOKUPS} ConfigMaps or {NAMES} Secrets in one call",
+                serving.title()
+            );
             return Err(Fault::plugin("LookupLimit", message));
         }
+        // Asked after it is recorded: a name that nobody seemed to look at may just have been forgotten.
+        let unread = cx.hub.unread(&recorded);
+        if missing.is_empty() && unread.is_empty() {
+            return answer;
+        }
+        cx.hub.named.read(&cx.hub, &unread).await?;
         let read = cx.hub.read(&entry.key, missing).await;
         texts.extend(read.map_err(|error| apply::fault_of(&error, "failed to read what the plugin looks up"))?);
     }
@@ -89,14 +100,14 @@ async fn call<T: Send + 'static>(
     Err(Fault::plugin("LookupLimit", message))
 }
 
-/// The answer, and what has to be read before it counts.
+/// The answer, what has to be read before it counts, and all that was looked up.
 async fn call_once<T: Send + 'static>(
     cx: &Context,
     serving: &Arc<Serving>,
     entry: &Entry,
     function: fn(&Serving, Box<Lookups>, &Request) -> Result<T, Fault>,
     texts: Arc<Texts>,
-) -> (Result<T, Fault>, BTreeSet<ObjectKey>) {
+) -> (Result<T, Fault>, BTreeSet<ObjectKey>, HashSet<Lookup>) {
     let request = request(cx, serving, entry);
     let lookups = Lookups::new(serving.clone(), cx.hub.cache.clone(), cx.registry.clone(), entry.key.clone());
     let lookups = lookups.with(texts);
@@ -106,14 +117,15 @@ async fn call_once<T: Send + 'static>(
     let answer = spawn_blocking(move || span.in_scope(|| function(&plugin, Box::new(lookups), &request))).await;
     drop(timer);
     // Even a call that failed depends on what it had asked by then.
-    cx.hub.deps.record(&entry.key, recorded.take());
+    let looked_up = recorded.take();
+    cx.hub.deps.record(&entry.key, looked_up.clone());
     let answer = match answer {
         Ok(answer) => {
             answer.map_err(|fault| Fault { message: format!("plugin {}: {}", serving.title(), fault.message), ..fault })
         }
         Err(error) => Err(Fault::new(Blame::Host, "RenderTask", format!("failed to run the plugin: {error}"))),
     };
-    (answer, recorded.missing())
+    (answer, recorded.missing(), looked_up)
 }
 
 fn request(cx: &Context, serving: &Serving, entry: &Entry) -> Request {

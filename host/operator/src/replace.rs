@@ -10,7 +10,7 @@ use opstack_core::answer::Policy;
 use opstack_core::blame::{Blame, Fault};
 use opstack_core::ids::PluginName;
 use opstack_core::policy::DesiredChild;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -40,11 +40,17 @@ pub async fn replace(
         return Err(Fault::new(Blame::Spec, "Immutable", message));
     }
     let what = format!("failed to replace {}", child.key);
-    let live = api.get(&child.key.name).await.map_err(|error| fault_of(&error, &what))?.object;
     let is_stateful = child.key.kind.kind.as_ref() == "StatefulSet";
-    if is_stateful {
+    let live = if is_stateful {
+        let live = api.get(&child.key.name).await.map_err(|error| fault_of(&error, &what))?.object;
         claims::grow(cx, child, &live).await?;
-    }
+        live
+    } else {
+        // Of all else only the life is asked for, so no right to read it is needed.
+        let known = cx.hub.cache.get(&child.key).map(|entry| entry.live.uid.to_string());
+        let uid = known.ok_or_else(|| Fault::new(Blame::Cluster, "Gone", format!("{what}: it is gone")))?;
+        json!({"metadata": {"uid": uid}})
+    };
     let propagation = if !is_stateful {
         PropagationPolicy::Background
     } else if pods_fit(&live, &child.object) {
@@ -89,7 +95,6 @@ fn pods_fit(live: &Value, wanted: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn pods_go_on_unless_a_volume_is_new_to_them() {

@@ -30,6 +30,7 @@ use crate::hosts::Hosts;
 use crate::hub::{Hub, Wake};
 use crate::kinds::Kinds;
 use crate::leader::{self, Leader};
+use crate::namespaces::Namespaces;
 use crate::own;
 use crate::page::Page;
 use crate::plugins::gate::Gate;
@@ -138,7 +139,8 @@ impl Operator {
             host_image: args.image.clone(),
         };
         let leader = Arc::new(leader(args, key.is_new));
-        let hub = Hub::new(client.clone(), kinds, facts);
+        let namespaces = Namespaces::new(&args.watch_namespaces, &args.namespace);
+        let hub = Hub::new(client.clone(), kinds, facts, namespaces);
         let probing = probing(&args.shared).await;
         let cx = Arc::new(Context {
             chain: Chain::new(hub.clone(), leader.clone(), &args.cluster_domain, probing),
@@ -180,11 +182,13 @@ impl Operator {
             });
             (handle, stop)
         });
+        let hub = operator.cx.hub.clone();
         tokio::spawn(operator.clone().follow_crds());
         tokio::spawn(operator.clone().lead());
         tokio::spawn(operator.clone().resync(Duration::from_secs(args.resync_interval)));
         tokio::spawn(operator.clone().sweep());
         tokio::spawn(operator.clone().follow_plugins(args.plugins));
+        tokio::spawn(async move { hub.named.run(&hub).await });
         operator.stop.cancelled().await;
         operator.controllers.drained().await;
         operator.cx.chain.stop().await;

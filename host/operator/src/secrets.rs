@@ -16,8 +16,9 @@ use serde_json::{Map, Value, json};
 use tracing::info;
 
 use crate::apply::fault_of;
-use crate::cache::{Keep, Watched};
+use crate::cache::Watched;
 use crate::context::Context;
+use crate::deps::Lookup;
 
 /// Makes what is missing of the given Secrets. True if anything was made. A later change of one wakes the owner.
 ///
@@ -32,19 +33,18 @@ pub async fn ensure(
     if secrets.is_empty() {
         return Ok(false);
     }
-    // Whether a key is there is judged by its facts: a Secret that was not watched yet would seem empty.
-    let gvk = Gvk::new("", "v1", "Secret");
-    cx.hub.need(&gvk, Keep { body: true, status: false });
-    cx.hub.listed(std::slice::from_ref(&gvk.group_kind)).await;
+    if let Some(secret) = secrets.iter().find(|secret| secret.namespace != *owner.namespace) {
+        let message = format!(
+            "the generated Secret {} is in the namespace {:?} and not in its owner's",
+            secret.name, secret.namespace
+        );
+        return Err(Fault::plugin("OtherNamespace", message));
+    }
+    // Whether a key is there is judged by its facts: a Secret that was not read yet would seem empty.
+    let lookups: Vec<_> = secrets.iter().map(|secret| Lookup::Object(key_of(secret))).collect();
+    cx.hub.named.read(&cx.hub, &cx.hub.unread(&lookups)).await?;
     let mut made = false;
     for secret in secrets {
-        if secret.namespace != *owner.namespace {
-            let message = format!(
-                "the generated Secret {} is in the namespace {:?} and not in its owner's",
-                secret.name, secret.namespace
-            );
-            return Err(Fault::plugin("OtherNamespace", message));
-        }
         made |= ensure_one(cx, owner, plugin, secret).await?;
     }
     Ok(made)
@@ -92,8 +92,9 @@ async fn ensure_one(
             writing.answered(made.object);
             Ok(true)
         }
-        // Somebody was faster; the watch will tell, and then the keys are there.
+        // Somebody was faster, or it is read too long ago.
         Err(kube::Error::Api(status)) if status.code == 409 => {
+            cx.hub.named.doubt(&key);
             Err(Fault::new(Blame::Cluster, "Conflict", format!("{key} changed while it was made")))
         }
         Err(error) => Err(fault_of(&unquoted(error, &data), &format!("failed to make {key}"))),

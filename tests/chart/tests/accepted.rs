@@ -36,6 +36,12 @@ fn an_api_server_takes_all_that_the_chart_renders() -> Result<()> {
 /// A namespace as strict as can be, the kinds of the plugins, and those that Prometheus' operator has for its users.
 fn prepare(kubectl: &Kubectl) -> Result<()> {
     make_namespace(kubectl, NAMESPACE)?;
+    for case in Case::all()? {
+        // Roles are made where the values say, in namespaces that are there.
+        for namespace in case.values["plugins"]["namespaces"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            make_namespace(kubectl, namespace)?;
+        }
+    }
     let definitions = chart::directory().join("../../config/crds");
     for path in chart::monitoring_definitions()?.into_iter().chain([definitions]) {
         kubectl.run(["apply", "--server-side", "--filename", &path.display().to_string()])?;

@@ -3,7 +3,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `crds/plugins.optimism.io.yaml` | the operator's own kind, without which Helm can't send a `Plugin` |
-//! | `files/cluster-rules.yaml`, `files/own-rules.yaml` | rules of the roles in the cluster and in the operator's namespace |
+//! | `files/cluster-rules.yaml`, `files/own-rules.yaml`, `files/object-rules.yaml` | rules of the roles in the cluster, in the operator's namespace, and where objects are served |
 //! | `files/grants.yaml` | what each plugin asks for, by its name |
 //!
 //! No digest of a component is among them: another compiler makes another component of the same source.
@@ -20,26 +20,31 @@ const DIRECTORY: &str = "charts/opstack";
 /// The operator's own kind.
 const OWN: &str = "plugins.optimism.io.yaml";
 
-/// The generated files, of the definitions and of the rights as they are generated for `config`.
+/// A namespace for which rights are asked for, so that they stand apart from those in the cluster.
+pub const NAMESPACE: &str = "somewhere";
+
+/// The generated files, of the definitions and of the rights of an operator that serves [`NAMESPACE`].
 pub fn files(definitions: &Files, rights: &str) -> Result<Files> {
     let own =
         definitions.get(&Path::new(crds::DIRECTORY).join(OWN)).context("`opstack crds` printed no kind Plugin")?;
     let texts = [
         (format!("crds/{OWN}"), own.clone()),
-        ("files/cluster-rules.yaml".into(), rules(rights, "ClusterRole")?),
-        ("files/own-rules.yaml".into(), rules(rights, "Role")?),
+        ("files/cluster-rules.yaml".into(), rules(rights, "ClusterRole", "opstack")?),
+        ("files/own-rules.yaml".into(), rules(rights, "Role", "opstack")?),
+        ("files/object-rules.yaml".into(), rules(rights, "Role", "opstack-objects")?),
         ("files/grants.yaml".into(), grants()?),
     ];
     Ok(texts.into_iter().map(|(name, text)| (Path::new(DIRECTORY).join(name), text)).collect())
 }
 
-/// The rules of the role of a kind, which are the end of its document.
-fn rules(rights: &str, kind: &str) -> Result<String> {
-    let line = format!("kind: {kind}");
-    let role = rights.split("---\n").find(|document| document.lines().any(|found| found == line));
+/// The rules of the role of a kind and name, which are the end of its document.
+fn rules(rights: &str, kind: &str, name: &str) -> Result<String> {
+    let lines = [format!("kind: {kind}"), format!("  name: {name}")];
+    let has = |document: &&str| lines.iter().all(|line| document.lines().any(|found| found == line));
+    let role = rights.split("---\n").find(has);
     let (_, rules) = role
         .and_then(|role| role.split_once("\nrules:\n"))
-        .with_context(|| format!("`opstack rbac` printed no {kind} with rules"))?;
+        .with_context(|| format!("`opstack rbac` printed no {kind} {name} with rules"))?;
     Ok(format!("{HEADER}{}\n", rules.trim_end()))
 }
 
@@ -71,10 +76,12 @@ mod tests {
     #[test]
     fn rules_are_those_of_the_kind() -> Result<()> {
         let rights = "---\nkind: ClusterRole\nmetadata:\n  name: a\nrules:\n- verbs:\n  - list\n\
-                      ---\nkind: Role\nmetadata:\n  name: a\nrules:\n- verbs:\n  - get\n---\nkind: RoleBinding\n";
-        assert_eq!(rules(rights, "ClusterRole")?, format!("{HEADER}- verbs:\n  - list\n"));
-        assert_eq!(rules(rights, "Role")?, format!("{HEADER}- verbs:\n  - get\n"));
-        assert!(rules(rights, "RoleBinding").is_err());
+                      ---\nkind: Role\nmetadata:\n  name: a\nrules:\n- verbs:\n  - get\n\
+                      ---\nkind: Role\nmetadata:\n  name: b\nrules:\n- verbs:\n  - patch\n---\nkind: RoleBinding\n";
+        assert_eq!(rules(rights, "ClusterRole", "a")?, format!("{HEADER}- verbs:\n  - list\n"));
+        assert_eq!(rules(rights, "Role", "a")?, format!("{HEADER}- verbs:\n  - get\n"));
+        assert_eq!(rules(rights, "Role", "b")?, format!("{HEADER}- verbs:\n  - patch\n"));
+        assert!(rules(rights, "RoleBinding", "a").is_err());
         Ok(())
     }
 

@@ -110,6 +110,11 @@ impl Entry {
             || (self.resource_version == other.resource_version && is_outline)
     }
 
+    /// Whether it is the same version of the same life.
+    pub fn is_the_same_as(&self, other: &Self) -> bool {
+        self.live.uid == other.live.uid && self.resource_version == other.resource_version
+    }
+
     /// The JSON text, where it is kept.
     pub fn text(&self) -> Option<Arc<str>> {
         self.body.as_ref().map(Body::text)

@@ -210,11 +210,15 @@ impl Cache {
         changes
     }
 
-    /// Replaces a whole store after a list: what is not in it is gone.
-    pub fn replace(&self, kind: &GroupKind, listed: Vec<Entry>) -> Vec<Change> {
-        let changes = self.settle(&self.list(kind, None), listed);
-        self.write().stores.entry(kind.clone()).or_default().ready = true;
+    /// Replaces what is known of a kind, in one namespace or in all, after a list: what is not in it is gone.
+    pub fn replace(&self, kind: &GroupKind, namespace: Option<&str>, listed: Vec<Entry>) -> Vec<Change> {
+        let changes = self.settle(&self.list(kind, namespace), listed);
         changes
+    }
+
+    /// Notes that the first list of a kind is complete, in all namespaces that are watched.
+    pub fn complete(&self, kind: &GroupKind) {
+        self.write().stores.entry(kind.clone()).or_default().ready = true;
     }
 
     /// Forgets a kind that is gone.
@@ -311,17 +315,29 @@ mod tests {
             cache.entry(&GroupKind::new("", "Pod"), object, keep, &facts::Facts::keyed([0; 32]))
         };
         let kind = GroupKind::new("", "Pod");
-        cache.replace(&kind, vec![pod("first", 1, "ns")]);
-        cache.replace(&kind, vec![pod("second", 2, "ns")]);
+        cache.replace(&kind, None, vec![pod("first", 1, "ns")]);
+        cache.replace(&kind, None, vec![pod("second", 2, "ns")]);
         cache.bury(Arc::new(pod("second", 3, "ns")));
         let uids = || cache.buried(&kind, Some("ns")).iter().map(|last| last.live.uid.to_string()).collect::<Vec<_>>();
-        cache.replace(&kind, vec![]);
+        cache.replace(&kind, None, vec![]);
         assert_eq!(uids(), ["first", "second"]);
         for number in 0..200 {
             cache.bury(Arc::new(pod(&number.to_string(), 9, "crowd")));
         }
         assert_eq!((uids().len(), cache.buried(&kind, Some("crowd")).len()), (2, 64));
         assert!(cache.buried(&GroupKind::new("", "ConfigMap"), None).is_empty());
+    }
+
+    #[test]
+    fn a_list_of_one_namespace_says_nothing_of_another() {
+        let cache = Cache::default();
+        let kind = entry("first", 1).key.kind;
+        cache.replace(&kind, Some("ns"), vec![entry("first", 1)]);
+        assert!(!cache.is_ready(&kind), "another namespace may not be listed yet");
+        assert!(cache.replace(&kind, Some("other"), vec![]).is_empty());
+        cache.complete(&kind);
+        assert!(cache.is_ready(&kind) && cache.list(&kind, None).len() == 1);
+        assert_eq!(cache.replace(&kind, Some("ns"), vec![]).len(), 1);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One watch: from the API server's stream to changes of the cache.
 
+use futures::future::join_all;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -11,6 +12,7 @@ use opstack_core::ids::GroupKind;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -79,30 +81,44 @@ impl Resource for Watched {
 /// The longest pause before a watch that failed begins anew: what happens meanwhile is not seen.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// A watch of one kind in the whole cluster.
+/// A watch of one kind, in the whole cluster or in some namespaces.
 pub struct Watch {
     /// What is watched.
     pub resource: ApiResource,
     /// What is kept of it.
     pub keep: Keep,
+    parts: Vec<Part>,
+}
+
+/// A namespace that is watched, or the whole cluster.
+struct Part {
+    namespace: Option<Arc<str>>,
     health: Mutex<Health>,
+    listed: AtomicBool,
+}
+
+impl Part {
+    fn new(namespace: Option<Arc<str>>) -> Self {
+        Self { namespace, health: Mutex::default(), listed: AtomicBool::new(false) }
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Watch {
-    /// A watch that is not yet running.
-    pub fn new(resource: ApiResource, keep: Keep) -> Self {
-        Self { resource, keep, health: Mutex::default() }
+    /// A watch that is not yet running, of these namespaces; nothing stands for the whole cluster.
+    pub fn new(resource: ApiResource, keep: Keep, namespaces: Vec<Option<Arc<str>>>) -> Self {
+        Self { resource, keep, parts: namespaces.into_iter().map(Part::new).collect() }
     }
 
-    /// How long the watch has been failing; nothing while it is well.
+    /// How long the watch has been failing, in the namespace where it is worst; nothing while it is well.
     pub fn failing_for(&self) -> Option<Duration> {
-        self.health().failing_for(Instant::now())
+        self.parts.iter().filter_map(|part| part.health().failing_for(Instant::now())).max()
     }
 
     /// Follows the kind for ever; every change of the cache goes to `on_change`.
-    ///
-    /// A watch that fails begins anew with a list. To resume it where it was would spare the list, but a watch that was resumed
-    /// and in which nothing happens can't be told from one that still waits to be.
     pub async fn run(
         &self,
         client: Client,
@@ -111,14 +127,34 @@ impl Watch {
         on_change: impl Fn(Change),
         on_listed: impl Fn(),
     ) {
+        let parts =
+            self.parts.iter().map(|part| self.run_part(part, client.clone(), &cache, &facts, &on_change, &on_listed));
+        join_all(parts).await;
+    }
+
+    /// Follows the kind in one namespace, or in the whole cluster.
+    ///
+    /// A watch that fails begins anew with a list. To resume it where it was would spare the list, but a watch that was resumed
+    /// and in which nothing happens can't be told from one that still waits to be.
+    async fn run_part(
+        &self,
+        part: &Part,
+        client: Client,
+        cache: &Cache,
+        facts: &Facts,
+        on_change: impl Fn(Change),
+        on_listed: impl Fn(),
+    ) {
         let kind = GroupKind::new(&self.resource.group, &self.resource.kind);
         let mut pauses = watcher::DefaultBackoff::default();
         loop {
-            let stream = stream(&kind, client.clone(), &self.resource);
-            let Some(error) = self.follow(stream, &kind, &cache, &facts, &on_change, &on_listed).await else { return };
-            warn!(%kind, %error, "watch failed; it begins anew");
+            let stream = stream(&kind, client.clone(), &self.resource, part.namespace.as_deref());
+            let Some(error) = self.follow(part, stream, &kind, cache, facts, &on_change, &on_listed).await else {
+                return;
+            };
+            warn!(%kind, namespace = part.namespace.as_deref(), %error, "watch failed; it begins anew");
             // Who may list and may not watch would list all the time.
-            if self.health().failed(Instant::now()) && !is_forbidden(&error) {
+            if part.health().failed(Instant::now()) && !is_forbidden(&error) {
                 pauses.reset();
             }
             sleep(pauses.next().map_or(LONGEST_PAUSE, |pause| pause.min(LONGEST_PAUSE))).await;
@@ -126,8 +162,10 @@ impl Watch {
     }
 
     /// Follows one stream until it fails.
+    #[allow(clippy::too_many_arguments, reason = "all but the first two are handed on as they are")]
     async fn follow(
         &self,
+        part: &Part,
         mut stream: impl Stream<Item = Event> + Unpin,
         kind: &GroupKind,
         cache: &Cache,
@@ -146,8 +184,13 @@ impl Watch {
                 Ok(watcher::Event::InitApply(object)) => listed.push(entry(object)),
                 Ok(watcher::Event::InitDone) => {
                     debug!(%kind, objects = listed.len(), "listed");
-                    self.health().listed(Instant::now());
-                    cache.replace(kind, std::mem::take(&mut listed)).into_iter().for_each(&on_change);
+                    part.health().listed(Instant::now());
+                    let namespace = part.namespace.as_deref();
+                    cache.replace(kind, namespace, std::mem::take(&mut listed)).into_iter().for_each(&on_change);
+                    part.listed.store(true, Ordering::Relaxed);
+                    if self.parts.iter().all(|part| part.listed.load(Ordering::Relaxed)) {
+                        cache.complete(kind);
+                    }
                     on_listed();
                 }
                 Ok(watcher::Event::Apply(object)) => cache.put(entry(object)).into_iter().for_each(&on_change),
@@ -163,10 +206,6 @@ impl Watch {
         }
         None
     }
-
-    fn health(&self) -> MutexGuard<'_, Health> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Whether of a kind only metadata are watched. A cluster has many ConfigMaps, of up to a megabyte each and of anybody; those
@@ -175,14 +214,31 @@ pub fn is_outlined(kind: &GroupKind) -> bool {
     kind.group.is_empty() && kind.kind.as_ref() == "ConfigMap"
 }
 
-fn stream(kind: &GroupKind, client: Client, resource: &ApiResource) -> BoxStream<'static, Event> {
+fn stream(
+    kind: &GroupKind,
+    client: Client,
+    resource: &ApiResource,
+    namespace: Option<&str>,
+) -> BoxStream<'static, Event> {
     let config = selection(kind);
     if is_outlined(kind) {
         // The type of the objects is what asks for metadata alone.
-        let outlines = Api::<PartialObjectMeta<Watched>>::all_with(client, resource);
+        let outlines: Api<PartialObjectMeta<Watched>> = api_in(client, resource, namespace);
         watcher(outlines, config).default_backoff().map_ok(outlined).boxed()
     } else {
-        watcher(Api::<Watched>::all_with(client, resource), config).default_backoff().boxed()
+        let whole: Api<Watched> = api_in(client, resource, namespace);
+        watcher(whole, config).default_backoff().boxed()
+    }
+}
+
+/// Objects of one namespace, or of the whole cluster.
+fn api_in<T>(client: Client, resource: &ApiResource, namespace: Option<&str>) -> Api<T>
+where
+    T: Resource<DynamicType = ApiResource, Scope = kube::core::DynamicResourceScope>,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client, namespace, resource),
+        None => Api::all_with(client, resource),
     }
 }
 

@@ -31,15 +31,17 @@ pub struct Address {
 /// Knows where pods are, once asked.
 pub struct Pods {
     client: Client,
+    /// Nothing stands for all.
+    namespaces: Vec<Option<Arc<str>>>,
     known: Mutex<Known>,
-    /// Whether the watch runs, and whether its first list is complete.
-    listed: watch::Sender<Option<bool>>,
+    /// Whether the watches run, and how many of their first lists are not complete yet.
+    listed: watch::Sender<Option<usize>>,
 }
 
 impl Pods {
     /// Watches nothing yet.
-    pub fn new(client: Client) -> Arc<Self> {
-        Arc::new(Self { client, known: Mutex::default(), listed: watch::Sender::new(None) })
+    pub fn new(client: Client, namespaces: Vec<Option<Arc<str>>>) -> Arc<Self> {
+        Arc::new(Self { client, namespaces, known: Mutex::default(), listed: watch::Sender::new(None) })
     }
 
     /// The running pods of a workload, by name. Waits for the first list.
@@ -65,28 +67,42 @@ impl Pods {
     async fn watch(self: &Arc<Self>) {
         let begins = self.listed.send_if_modified(|listed| {
             let begins = listed.is_none();
-            *listed = listed.or(Some(false));
+            *listed = listed.or(Some(self.namespaces.len()));
             begins
         });
-        if begins {
-            let pods = Api::<Pod>::all(self.client.clone());
+        for namespace in self.namespaces.iter().filter(|_| begins).cloned() {
+            let pods = match &namespace {
+                Some(namespace) => Api::<Pod>::namespaced(self.client.clone(), namespace),
+                None => Api::all(self.client.clone()),
+            };
             let stream = watcher(pods, watcher::Config::default().labels(WORKLOAD_LABEL)).default_backoff();
             let follower = self.clone();
-            tokio::spawn(async move { follower.follow(Box::pin(stream)).await }.instrument(info_span!("pods")));
+            let follow = async move { follower.follow(namespace.as_deref(), Box::pin(stream)).await };
+            tokio::spawn(follow.instrument(info_span!("pods")));
         }
         // The sender is ours, so it is there.
-        let _ = self.listed.subscribe().wait_for(|listed| *listed == Some(true)).await;
+        let _ = self.listed.subscribe().wait_for(|listed| *listed == Some(0)).await;
     }
 
-    async fn follow(&self, mut events: impl Stream<Item = watcher::Result<watcher::Event<Pod>>> + Unpin) {
-        let mut listed = Known::new();
+    /// Follows the pods of a namespace, or of all.
+    async fn follow(
+        &self,
+        namespace: Option<&str>,
+        mut events: impl Stream<Item = watcher::Result<watcher::Event<Pod>>> + Unpin,
+    ) {
+        let (mut listed, mut first) = (Known::new(), true);
         while let Some(event) = events.next().await {
             match event {
                 Ok(watcher::Event::Init) => listed = Known::new(),
                 Ok(watcher::Event::InitApply(pod)) => note(&mut listed, &pod, address(&pod)),
                 Ok(watcher::Event::InitDone) => {
-                    *self.lock() = std::mem::take(&mut listed);
-                    self.listed.send_replace(Some(true));
+                    let mut known = self.lock();
+                    known.retain(|(place, _), _| namespace.is_some_and(|namespace| place != namespace));
+                    known.extend(std::mem::take(&mut listed));
+                    drop(known);
+                    if std::mem::take(&mut first) {
+                        self.listed.send_modify(|awaited| *awaited = awaited.map(|awaited| awaited.saturating_sub(1)));
+                    }
                 }
                 Ok(watcher::Event::Apply(pod)) => note(&mut self.lock(), &pod, address(&pod)),
                 Ok(watcher::Event::Delete(pod)) => note(&mut self.lock(), &pod, None),

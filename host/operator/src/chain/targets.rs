@@ -64,7 +64,13 @@ impl<K: Clone + Eq + Hash, V: Clone> Read<K, V> {
 impl Targets {
     /// Of this cluster.
     pub fn new(hub: Arc<Hub>, cluster_domain: &str) -> Self {
-        Self { pods: Pods::new(hub.client.clone()), hub, cluster_domain: cluster_domain.into(), secrets: Read::new() }
+        let pods = hub.namespaces.of(&GroupKind::new("", "Pod"), true);
+        Self {
+            pods: Pods::new(hub.client.clone(), pods),
+            hub,
+            cluster_domain: cluster_domain.into(),
+            secrets: Read::new(),
+        }
     }
 
     fn version(&self, key: &ObjectKey) -> Option<u64> {

@@ -20,6 +20,9 @@ pub struct Args {
     /// Namespace of the operator's own objects.
     #[arg(long, env = "OPSTACK_NAMESPACE", default_value = "opstack-system")]
     pub namespace: String,
+    /// Namespaces whose objects are served, comma-separated; all where absent. The operator needs rights in these and in its own alone: `opstack rbac --watch-namespaces` prints them.
+    #[arg(long, env = "OPSTACK_WATCH_NAMESPACES", value_name = "NAMESPACES", value_delimiter = ',', value_parser = namespace)]
+    pub watch_namespaces: Vec<String>,
     /// DNS domain of the cluster.
     #[arg(long, env = "OPSTACK_CLUSTER_DOMAIN", default_value = "cluster.local")]
     pub cluster_domain: String,
@@ -180,6 +183,21 @@ pub enum LogFormat {
 /// The image of this version.
 pub fn default_image() -> String {
     concat!("opstack:", env!("CARGO_PKG_VERSION")).into()
+}
+
+/// A name as a namespace may have it.
+///
+/// # Errors
+/// Says what is allowed.
+pub fn namespace(text: &str) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_label = (1..=63).contains(&text.len()) && text.bytes().all(allowed);
+    match is_label && !text.starts_with('-') && !text.ends_with('-') {
+        true => Ok(text.into()),
+        false => {
+            Err("a namespace has at most 63 lower-case letters, digits and hyphens, and no hyphen at its ends".into())
+        }
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
