@@ -165,7 +165,7 @@ fn can_exist(name: &ObjectKey) -> bool {
 pub fn names<'a>(lookups: impl IntoIterator<Item = &'a Lookup>) -> impl Iterator<Item = &'a ObjectKey> {
     lookups.into_iter().filter_map(|lookup| match lookup {
         Lookup::Object(key) | Lookup::Version(key) => Some(key).filter(|key| is_named(&key.kind)),
-        Lookup::List(_) | Lookup::Client(_) => None,
+        Lookup::List(_) | Lookup::Intents(_) | Lookup::Client(_) => None,
     })
 }
 

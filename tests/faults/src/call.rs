@@ -13,6 +13,8 @@ pub enum Class {
     Discovery,
     /// The Lease of the leader election.
     Lease,
+    /// A Secret by its name: each that is named is read in its turn, whatever else happens.
+    Turn,
     /// Reads and writes of single objects: what a reconcile does.
     Work,
 }
@@ -63,6 +65,7 @@ fn class_of(method: &str, path: &str, query: &str) -> Class {
         ["leases", ..] => Class::Lease,
         _ if watches => Class::Watch,
         [_] if method == "GET" => Class::List,
+        ["secrets", _] if method == "GET" => Class::Turn,
         _ => Class::Work,
     }
 }
@@ -87,6 +90,8 @@ mod tests {
             ("GET /api/v1/configmaps?watch=true&resourceVersion=5", Class::Watch),
             ("GET /apis/coordination.k8s.io/v1/namespaces/a/leases/b", Class::Lease),
             ("POST /api/v1/namespaces/a/secrets", Class::Work),
+            ("PATCH /api/v1/namespaces/a/secrets/b", Class::Work),
+            ("GET /api/v1/namespaces/a/secrets/b", Class::Turn),
             ("GET /api/v1/namespaces/a", Class::Work),
             ("PATCH /apis/test.optimism.io/v1/namespaces/a/hostiles/b/status", Class::Work),
             ("GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions/x", Class::Work),

@@ -169,6 +169,7 @@ impl Book {
             Class::List => "list",
             Class::Discovery => "discovery",
             Class::Lease => "lease",
+            Class::Turn => "turn",
             Class::Work => "work",
         };
         let count = self.counts.entry(class).or_default();

@@ -20,6 +20,11 @@ pub fn gets(events: &Events) -> Events {
     })
 }
 
+/// Whether the operator reads a Secret by its name, which it does in turn as long as an object names it.
+pub fn is_named_read(event: &Event) -> bool {
+    event.resource == "secrets" && event.verb == "get"
+}
+
 /// The time between the answers to two requests.
 ///
 /// # Panics

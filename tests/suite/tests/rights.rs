@@ -10,23 +10,28 @@ use suite::{MINUTE, Operator, Site, condition, paths, plugins, program, until};
 const USER: &str = "system:serviceaccount:opstack-system:opstack";
 const ROLE: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/opstack";
 
-/// Rights that this test can't see used. Owner references that block their owner's deletion take those to finalizers where an
-/// admission plugin is on that is off by default; a key is put into a Secret only where one is missing in a Secret that is there;
-/// and children are read only to be made anew, which the API server demands of StatefulSets alone. Pods
-/// are patched once they answer, which takes a kubelet.
-const UNUSED: [(&str, &str); 12] = [
-    ("get", "deployments.apps"),
-    ("get", "networkpolicies.networking.k8s.io"),
-    ("get", "poddisruptionbudgets.policy"),
-    ("get", "serviceaccounts"),
-    ("get", "services"),
-    ("patch", "pods"),
-    ("patch", "secrets"),
-    ("update", "opbatchers.optimism.io/finalizers"),
-    ("update", "opchallengers.optimism.io/finalizers"),
-    ("update", "opnodes.optimism.io/finalizers"),
-    ("update", "opproposers.optimism.io/finalizers"),
-    ("update", "optimismnetworks.optimism.io/finalizers"),
+/// Rights that this test can't see used, each with the reason why it is needed nevertheless.
+const UNUSED: [(&str, &str, &str); 7] = [
+    ("patch", "pods", "pods are labelled once they answer, which takes a kubelet"),
+    ("patch", "secrets", "a key is put into a Secret of ours that is there only where somebody took it out"),
+    ("update", "opbatchers.optimism.io/finalizers", OWNED),
+    ("update", "opchallengers.optimism.io/finalizers", OWNED),
+    ("update", "opnodes.optimism.io/finalizers", OWNED),
+    ("update", "opproposers.optimism.io/finalizers", OWNED),
+    ("update", "optimismnetworks.optimism.io/finalizers", OWNED),
+];
+const OWNED: &str =
+    "owner references that block their owner's deletion need it where an admission plugin is on that is off by default";
+
+/// What no operator has any right to, whatever its plugins: to find out which Secrets there are, or to take one away; and to make or
+/// delete pods, which are controllers' work.
+const NEVER: [(&str, &str); 6] = [
+    ("list", "secrets"),
+    ("watch", "secrets"),
+    ("delete", "secrets"),
+    ("deletecollection", "secrets"),
+    ("create", "pods"),
+    ("delete", "pods"),
 ];
 
 fn directory() -> PathBuf {
@@ -35,13 +40,20 @@ fn directory() -> PathBuf {
 
 /// Starts an operator that serves our plugins, as the account that has the rights for them and no others.
 fn start(site: &Site) -> Operator {
-    let printed = Command::new(program()).args(["rbac", "--plugins"]).arg(directory()).output().expect("opstack runs");
+    start_with(site, &[])
+}
+
+/// The same, with these further arguments of both commands.
+fn start_with(site: &Site, more: &[&str]) -> Operator {
+    let mut command = Command::new(program());
+    let printed = command.args(["rbac", "--plugins"]).arg(directory()).args(more).output().expect("opstack runs");
     assert!(printed.status.success(), "opstack rbac: {}", String::from_utf8_lossy(&printed.stderr));
     let applied = site.kubectl.apply(&String::from_utf8(printed.stdout).expect("text"));
     applied.unwrap_or_else(|error| panic!("{error:#}"));
     let kubeconfig = site.plane.service_account_kubeconfig("opstack-system", "opstack");
     let kubeconfig = kubeconfig.unwrap_or_else(|error| panic!("{error:#}"));
-    let operator = Operator::spawn_as(site, &kubeconfig, &[&format!("--plugins={}", directory().display())]);
+    let plugins = format!("--plugins={}", directory().display());
+    let operator = Operator::spawn_as(site, &kubeconfig, &[&[plugins.as_str()][..], more].concat());
     operator.wait_ready();
     operator
 }
@@ -82,6 +94,64 @@ fn used(events: &Events) -> BTreeSet<(String, String)> {
         all.insert((event.verb.clone(), resource));
     }
     all
+}
+
+/// What was asked of the objects of all namespaces, or of a namespace that is none of these: verb, resource and namespace.
+fn beyond(events: &Events, namespaces: &[&str]) -> BTreeSet<(String, String, String)> {
+    let of_objects =
+        |resource: &str| !matches!(resource, "" | "customresourcedefinitions" | "plugins" | "selfsubjectreviews");
+    let elsewhere =
+        events.iter().filter(|event| of_objects(&event.resource) && !namespaces.contains(&event.namespace.as_str()));
+    elsewhere.map(|event| (event.verb.clone(), event.resource.clone(), event.namespace.clone())).collect()
+}
+
+#[test]
+fn with_namespaces_there_are_no_rights_to_objects_elsewhere_and_none_are_asked_for() {
+    let site = Site::start(AuditLevel::Metadata);
+    ["rights", "elsewhere"].iter().for_each(|namespace| site.namespace(namespace));
+    let operator = start_with(&site, &["--watch-namespaces=rights"]);
+    site.create(&secret("rights"));
+    site.create(&secret("elsewhere"));
+    let objects = objects();
+    objects.iter().for_each(|object| _ = site.create(object));
+    let mut foreign = objects[0].clone();
+    foreign["metadata"]["namespace"] = json!("elsewhere");
+    site.create(&foreign);
+    workloads(&site);
+    operator.settle();
+    let cluster = site.get(ROLE).expect("it was applied");
+    for resource in ["secrets", "configmaps", "pods", "events", "statefulsets"] {
+        assert!(!cluster["rules"].to_string().contains(&format!("\"{resource}\"")), "{resource}: {cluster}");
+    }
+    let foreign = site.get(&paths::of(&foreign)).expect("it is there");
+    assert!(foreign["status"].is_null() && foreign["metadata"]["finalizers"].is_null(), "{foreign}");
+    for object in objects.iter().rev() {
+        site.delete(&paths::of(object));
+        site.wait_gone(&paths::of(object));
+    }
+    operator.stop();
+    let events = site.audit.events().expect("events").by_user(USER);
+    let refused = events.filter(|event| matches!(event.code, Some(401 | 403)));
+    assert!(refused.is_empty(), "rights are missing:\n{refused}");
+    let beyond = beyond(&events, &["rights", "opstack-system"]);
+    // A new definition is held against the objects that are stored.
+    let beyond: Vec<_> = beyond.iter().filter(|(verb, resource, _)| verb != "list" || !is_ours(resource)).collect();
+    assert!(beyond.is_empty(), "{beyond:?}");
+}
+
+fn is_ours(resource: &str) -> bool {
+    matches!(resource, "optimismnetworks" | "opnodes" | "opbatchers" | "opproposers" | "opchallengers")
+}
+
+fn secret(namespace: &str) -> Value {
+    named(namespace, "signer")
+}
+
+fn named(namespace: &str, name: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace},
+        "stringData": {"key": format!("{:064x}", 7), "url": "http://127.0.0.1:9"},
+    })
 }
 
 fn ours(kind: &str, name: &str, mut spec: Value) -> Value {
@@ -146,10 +216,8 @@ fn the_rights_that_are_printed_are_enough_and_are_used() {
     // One comes as a stranger's would, whose Plugin object gets a status.
     site.install(&plugins::pack(&plugins::module("plugins", "reth")).unpinned());
     site.namespace("rights");
-    site.create(&json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "signer", "namespace": "rights"},
-        "stringData": {"key": format!("{:064x}", 7), "url": "http://127.0.0.1:9"},
-    }));
+    site.create(&secret("rights"));
+    site.create(&named("rights", "bystander"));
     let objects = objects();
     objects.iter().for_each(|object| _ = site.create(object));
     workloads(&site);
@@ -172,15 +240,24 @@ fn the_rights_that_are_printed_are_enough_and_are_used() {
     let events = site.audit.events().expect("events").by_user(USER);
     let refused = events.filter(|event| matches!(event.code, Some(401 | 403)));
     assert!(refused.is_empty(), "rights are missing:\n{refused}");
+    let secrets = events.by_resource("secrets");
+    assert!(secrets.iter().any(|event| event.name == "signer"), "it is named");
+    let others = secrets.filter(|event| event.name == "bystander" || (event.name.is_empty() && event.verb != "create"));
+    assert!(others.is_empty(), "nobody names these:\n{others}");
     let (granted, used) = (granted(&site), used(&events));
     let idle: Vec<_> = granted.difference(&used).map(|(verb, resource)| (verb.as_str(), resource.as_str())).collect();
+    let unused: Vec<_> = UNUSED.iter().map(|(verb, resource, _)| (*verb, *resource)).collect();
+    assert!(UNUSED.iter().all(|(.., reason)| !reason.is_empty()));
+    for (verb, resource) in NEVER {
+        assert!(!granted.contains(&(verb.to_string(), resource.to_string())), "{verb} {resource} is granted");
+    }
     println!(
         "N11: {} requests, none refused; {} of {} rights used",
         events.len(),
         granted.intersection(&used).count(),
         granted.len()
     );
-    assert_eq!(idle, UNUSED, "granted and never used");
+    assert_eq!(idle, unused, "granted and never used");
 }
 
 /// Waits until `/readyz` answers so and says this, while `/healthz` goes on to say that the process serves.
@@ -196,8 +273,8 @@ fn wait_readyz(operator: &Operator, code: u16, says: &str) -> Duration {
     took
 }
 
-fn is_for_secrets(rule: &Value) -> bool {
-    rule["resources"] == json!(["secrets"])
+fn is_for_budgets(rule: &Value) -> bool {
+    rule["resources"] == json!(["poddisruptionbudgets"])
 }
 
 #[test]
@@ -214,11 +291,11 @@ fn readiness_fails_without_the_api_server_and_while_a_watch_fails() {
     // A right is taken away, and the watches begin anew: now one of them fails, and all else goes well.
     let role = site.get(ROLE).expect("it was applied");
     let less: Vec<&Value> =
-        role["rules"].as_array().into_iter().flatten().filter(|rule| !is_for_secrets(rule)).collect();
+        role["rules"].as_array().into_iter().flatten().filter(|rule| !is_for_budgets(rule)).collect();
     assert!(less.len() < role["rules"].as_array().map_or(0, Vec::len), "{role}");
     site.merge(ROLE, &json!({"rules": less}));
     site.plane.restart_apiserver().expect("it starts");
-    let took = wait_readyz(&operator, 503, "the watch of Secret has been failing for");
+    let took = wait_readyz(&operator, 503, "the watch of PodDisruptionBudget.policy has been failing for");
     println!("N24: not ready {} s after a watch was forbidden", took.as_secs());
     site.merge(ROLE, &json!({"rules": role["rules"]}));
     wait_readyz(&operator, 200, "ok");

@@ -84,7 +84,7 @@ fn resync(site: &Site, operator: &Operator) {
         lists.iter().any(|event| event.verb == "list" || event.request_uri.contains("sendInitialEvents=true"))
     };
     let all = site.audit.wait_for(mark, 2 * MINUTE, |events| {
-        ["hostiles", "configmaps", "secrets"].iter().all(|resource| listed(events, resource))
+        ["hostiles", "configmaps"].iter().all(|resource| listed(events, resource))
     });
     all.expect("every kind is listed anew");
     operator.settle();

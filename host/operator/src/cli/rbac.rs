@@ -5,7 +5,6 @@ use kube::api::ApiResource;
 use kube::core::GroupVersionKind;
 use opstack_core::answer::Manifest;
 use opstack_core::asks::Asks;
-use opstack_core::document;
 use opstack_core::ids::{GroupKind, Gvk};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

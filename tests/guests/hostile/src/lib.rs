@@ -206,6 +206,13 @@ fn misbehave(cx: &Context<'_>, object: &Object<Spec>, answer: &mut Answer<Status
                 json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("{name}-seen"), "namespace": namespace}, "data": {"seen": seen}}),
             );
         }
+        "list-secrets" => {
+            cx.cluster.list(&kind("", "Secret"), Some(namespace.as_str()), "");
+        }
+        "many-secrets" => (0..65).for_each(|index| {
+            let (namespace, name) = (Some(namespace.clone()), format!("{name}-{index}"));
+            cx.cluster.get(&ObjectRef { kind: kind("", "Secret"), namespace, name });
+        }),
         "log-flood" => (0..10_000).for_each(|_| cx.log(Level::Info, &"x".repeat(100))),
         "ask" => answer.probes.push(probe("http://127.0.0.1:1", "eth_chainId")),
         "method-not-granted" => answer.probes.push(probe("http://127.0.0.1:1", "admin_stopSequencer")),

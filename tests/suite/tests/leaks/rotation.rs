@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use control_plane::Events;
 use serde_json::{Value, json};
+use suite::audit::{AGENT, is_named_read};
 use suite::{MINUTE, Site, paths};
 
 use crate::world::{fresh, from, ours, secret};
@@ -39,6 +41,7 @@ fn a_rotated_secret_rolls_the_pods_that_use_it_and_no_others() {
         let before = templates(site);
         let value = if name.starts_with('l') { url() } else { fresh() };
         site.merge(&paths::secret(NAMESPACE, name), &json!({"stringData": {key: value}}));
+        read_again(site, name);
         for user in users {
             site.wait(&format!("{name}/{key} to roll {user}"), &format!("{APPS}/{user}"), MINUTE, |workload| {
                 workload["spec"]["template"] != before[*user]
@@ -50,6 +53,16 @@ fn a_rotated_secret_rolls_the_pods_that_use_it_and_no_others() {
         assert_eq!(rolled, users, "{name}/{key}");
         println!("S1-10: {name}/{key} rolled {users:?}");
     }
+}
+
+/// Waits until the operator has read a Secret whose version is new to it: first the version, then the values.
+fn read_again(site: &Site, name: &str) {
+    let mark = site.audit.mark().expect("a mark");
+    let read = |events: &Events| {
+        let reads = events.by_user_agent_prefix(AGENT).in_namespace(NAMESPACE);
+        reads.iter().filter(|event| is_named_read(event) && event.name == name).count() > 1
+    };
+    site.audit.wait_for(mark, MINUTE, read).expect("it is read in its turn");
 }
 
 fn url() -> String {

@@ -8,7 +8,7 @@ use suite::{MINUTE, condition, hostile, paths};
 use crate::shared;
 
 /// Behaviour, and the reason of `Ready=False` that it leads to.
-const FAULTS: [(&str, &str); 35] = [
+const FAULTS: [(&str, &str); 37] = [
     ("trap", "PluginTrap"),
     ("endless-loop", "PluginDeadline"),
     ("memory-bomb", "PluginMemoryLimit"),
@@ -36,6 +36,8 @@ const FAULTS: [(&str, &str); 35] = [
     ("no-spec", "PluginInvalidAnswer"),
     ("patch-more", "PluginFieldNotGranted"),
     ("ungranted-read", "PluginNotGranted"),
+    ("list-secrets", "PluginNotGranted"),
+    ("many-secrets", "PluginLookupLimit"),
     ("method-not-granted", "PluginMethodNotGranted"),
     ("target-not-granted", "PluginTargetNotGranted"),
     ("foreign-object", "SpecNameTaken"),

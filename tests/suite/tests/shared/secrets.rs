@@ -61,6 +61,37 @@ fn values() -> Vec<(String, String)> {
     KEYS.iter().map(|key| ((*key).to_string(), decoded(key))).collect()
 }
 
+/// No event tells of a Secret, which is read by its name in turn: whoever names it is rendered again all the same.
+#[test]
+fn a_secret_that_comes_changes_or_goes_wakes_those_who_name_it() {
+    let site = &shared().site;
+    let namespace = "named";
+    site.namespace(namespace);
+    let (object, secret) = (hostile::path(namespace, "reader"), paths::secret(namespace, "late"));
+    site.create(&hostile::with(namespace, "reader", "read-secret", &json!({"target": "late"})));
+    site.wait_ready(&object, "True", "Ready");
+    let seen = |what: &str, is: &dyn Fn(&Value) -> bool| {
+        let path = paths::config_map(namespace, "reader-seen");
+        let (seen, took) = site.wait(what, &path, suite::MINUTE, |map| {
+            let seen: Value =
+                serde_json::from_str(map["data"]["seen"].as_str().unwrap_or_default()).unwrap_or_default();
+            is(&seen["facts"]["key"])
+        });
+        println!("D: {what} after {} ms", took.as_millis());
+        assert!(seen["data"]["seen"].is_string(), "{seen}");
+    };
+    seen("nothing to be seen", &Value::is_null);
+    site.create(&json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "late", "namespace": namespace},
+        "stringData": {"key": "one"},
+    }));
+    seen("the Secret to be seen", &|key| key["length"] == 3);
+    site.merge(&secret, &json!({"stringData": {"key": "three"}}));
+    seen("its change to be seen", &|key| key["length"] == 5);
+    site.delete(&secret);
+    seen("its end to be seen", &Value::is_null);
+}
+
 #[test]
 fn values_of_secrets_are_seen_by_nobody() {
     let (site, operator) = (&shared().site, &shared().operator);
