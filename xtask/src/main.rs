@@ -10,6 +10,7 @@ mod kubernetes;
 mod plugins;
 mod programs;
 mod run;
+mod supply;
 mod test;
 mod tidy;
 mod wasm;

@@ -20,6 +20,7 @@ use crate::{
     kubernetes::Pending,
     plugins,
     run::{self, say},
+    supply::{self, Outcome},
     tidy, workspace,
 };
 use tally::Tally;
@@ -38,6 +39,7 @@ fn all(report: &mut Report) -> Result<()> {
     report.step("format", format);
     report.step("tidy", tidy::tidy);
     let kubernetes = begin_kubernetes();
+    let supply = supply::Pending::start();
     report.needed("WebAssembly", plugins::build_all)?;
     report
         .needed("build", || run::run(run::cargo(workspace::root()).args(["build", "--workspace", "--all-targets"])))?;
@@ -56,6 +58,7 @@ fn all(report: &mut Report) -> Result<()> {
     let mut command = run::cargo(&example);
     command.args(["test", "--target-dir"]).arg(target).args(["--", "--show-output"]);
     report.tests("tests of the example", &mut command);
+    report.checks("what we are built from", || supply.check());
     Ok(())
 }
 
@@ -122,6 +125,24 @@ impl Report {
             }
         }
         self.tally.add(&tally);
+    }
+
+    /// Checks of which each counts by itself.
+    fn checks(&mut self, name: &'static str, work: impl FnOnce() -> Vec<(&'static str, Outcome)>) {
+        let outcomes = run::step(name, || Ok(work()));
+        for (check, outcome) in outcomes.into_iter().flatten() {
+            match outcome {
+                Outcome::Passed => self.tally.passed += 1,
+                Outcome::Failed(error) => {
+                    say(&format!("{name}: {check}: {error:#}"));
+                    self.tally.failed += 1;
+                }
+                Outcome::Skipped(why) => {
+                    println!("{}{name}: {check}: {why}", tally::SKIPPED);
+                    self.tally.skipped += 1;
+                }
+            }
+        }
     }
 
     fn conclude(mut self) -> ExitCode {

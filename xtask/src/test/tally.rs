@@ -5,7 +5,7 @@ use std::fmt;
 use anyhow::{Result, ensure};
 
 /// How a test says that it has checked nothing.
-const SKIPPED: &str = "skipped: ";
+pub const SKIPPED: &str = "skipped: ";
 /// How a test tells what it has measured.
 const FIGURE: &str = "figure ";
 
