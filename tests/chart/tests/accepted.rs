@@ -38,7 +38,8 @@ fn prepare(kubectl: &Kubectl) -> Result<()> {
     make_namespace(kubectl, NAMESPACE)?;
     for case in Case::all()? {
         // Roles are made where the values say, in namespaces that are there.
-        for namespace in case.values["plugins"]["namespaces"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        for namespace in case.values["plugins"]["namespaces"].as_array().into_iter().flatten().filter_map(Value::as_str)
+        {
             make_namespace(kubectl, namespace)?;
         }
     }
