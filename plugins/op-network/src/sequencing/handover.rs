@@ -25,10 +25,10 @@ pub fn stopping(
     let told = ended.map_or(0, |ended| ended.at.saturating_add(TOLD_AFTER));
     let later = said.filter(|said| said.at >= if said.active { settled(ended) } else { told });
     match (acknowledged, later) {
-        (Some(hash), Some(Said { active: false, .. })) => stopped(view, record, node, hash),
+        (Some(hash), Some(Said { active: false, .. })) => stopped(view, acquitted(view, record, node), node, hash),
         // It was stopped, and what it answered was lost; nobody makes blocks, so its head is the one that it stopped at.
         (None, Some(Said { active: false, head: Some(head), .. })) => stopped(view, record, node, head.hash.clone()),
-        (Some(hash), None) if said.is_none() => stopped(view, record, node, hash),
+        (Some(hash), None) if said.is_none() => stopped(view, acquitted(view, record, node), node, hash),
         (None, None) if said.is_none() && record.standbys.contains(node) => {
             vacate(view, record, node, "its pod has ended")
         }
@@ -52,9 +52,14 @@ fn settled(ended: Option<&Ended>) -> Millis {
     })
 }
 
-fn stopped(view: View<'_>, mut record: Record, node: &str, hash: String) -> Decision {
+/// One that was active has answered that it stopped: of its pods the one that is there, or the only one that was active.
+fn acquitted(view: View<'_>, mut record: Record, node: &str) -> Record {
     let pod = view.seen.node(node).and_then(|node| node.pod.as_ref());
     record.acquit(node, pod.map(|pod| pod.uid.as_str()));
+    record
+}
+
+fn stopped(view: View<'_>, record: Record, node: &str, hash: String) -> Decision {
     let message = format!("{node} was stopped at block {hash}");
     let stage = Stage::Vacant { previous: Some(node.into()), target: Target::Stopped(hash), refused: None };
     Decision::hold(record.at(stage, view.now), Verdict::new(Standing::Waiting, &message))
@@ -151,7 +156,12 @@ fn hold(record: Record, candidate: &str, hash: &str) -> Decision {
 
 /// It was certainly not started.
 fn refused(view: View<'_>, mut record: Record, candidate: String, (previous, target): Before, why: &str) -> Decision {
-    record.acquit(&candidate, None);
+    // Its word is that of the pod that is there, and of no other that was active under its name.
+    let pod = view.seen.node(&candidate).and_then(|node| node.pod.as_ref()).map(|pod| pod.uid.clone());
+    record.processes.retain(|process| pod.as_ref() != Some(&process.uid));
+    if !record.may_run(&candidate) {
+        record.standbys.insert(candidate.clone());
+    }
     let message = format!("{candidate} was not started: {why}");
     let stage = Stage::Vacant { previous, target, refused: Some(candidate) };
     Decision::hold(record.at(stage, view.now), Verdict::new(Standing::Waiting, &message))

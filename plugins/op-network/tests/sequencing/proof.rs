@@ -64,11 +64,23 @@ fn what_the_kubelet_reports_of_this_very_pod_proves_it() {
 
 #[test]
 fn a_machine_that_is_out_of_service_proves_it() {
-    let out = Machine { out_of_service: true, ..machine("first") };
-    let moment = Seen { machines: vec![out.clone()], ..lost(silent_for_good()) };
-    expect(&settled(&LOSING, since_long(), &moment), Standing::Starting, &[start("b", 100)]);
-    let other = Seen { machines: vec![Machine { name: "m2".into(), ..out }], ..lost(silent_for_good()) };
-    expect(&settled(&LOSING, since_long(), &other), Standing::NotProvenStopped, &[]);
+    let mut record = since_long();
+    record.processes[0].machine = Some("m2".into());
+    let out = |name: &str| Machine { name: name.into(), out_of_service: true, ..machine("first") };
+    let moment = Seen { machines: vec![out("m2")], ..lost(silent_for_good()) };
+    expect(&settled(&LOSING, record.clone(), &moment), Standing::Starting, &[start("b", 100)]);
+    let other = Seen { machines: vec![out("m3")], ..lost(silent_for_good()) };
+    expect(&settled(&LOSING, record, &other), Standing::NotProvenStopped, &[]);
+}
+
+/// A start came to nothing, by the word of a pod that has the name by now: it says nothing of the one that was active before.
+#[test]
+fn a_refusal_clears_no_other_pod() {
+    let record = Record { since: Some(NOW - 10 * MINUTE), ..starting("a", 100, Target::Highest, &["b"]) };
+    let moment = seen([replaced(standby("a", 100)), standby("b", 100)]);
+    let decision = decided(&POLICY, record, &moment);
+    assert!(!decision.record.standbys.contains("a"), "{decision:?}");
+    assert_eq!(decision.record.processes[0].uid, "a-first");
 }
 
 #[test]
