@@ -157,7 +157,7 @@ async fn advance(
     cx.hub.depend(key, answer.secrets.iter().map(|secret| Lookup::Object(secrets::key_of(secret))).collect());
     let mut again = false;
     let (standing, applied) = match &answer.children {
-        Children::Keep(why) => (Standing::Progressing("Kept".into(), why.clone()), None),
+        Children::Keep(why) => (kept(why, &answer), None),
         Children::Apply(resources) => {
             let owner =
                 Owner { key: key.clone(), uid: entry.live.uid.to_string(), api_version: served.gvk.api_version() };
@@ -181,6 +181,14 @@ async fn advance(
         None => with_opinion(standing, &answer),
     };
     Ok(Outcome { standing, answer: Some(answer), applied, wrote, again, outdated: false })
+}
+
+/// Where an object stands whose children the plugin leaves as they are: by its own `Ready=False`, if it says so.
+fn kept(why: &str, answer: &Answer) -> Standing {
+    match with_opinion(Standing::Ready, answer) {
+        Standing::Ready => Standing::Progressing("Kept".into(), why.into()),
+        told => told,
+    }
 }
 
 /// The plugin may know more than the children tell: its `Ready=False` counts.
@@ -281,5 +289,32 @@ async fn conclude(
     match reported {
         Reported::Later(rest) => requeue::within(next, rest),
         _ => next,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opstack_core::answer::{Condition, Truth};
+
+    #[test]
+    fn why_children_are_kept_is_told_in_the_words_of_the_plugin() {
+        let answer = |conditions: Vec<Condition>| Answer {
+            children: Children::Keep("why".into()),
+            secrets: vec![],
+            probes: vec![],
+            actions: vec![],
+            status: Value::Null,
+            conditions,
+            events: vec![],
+            requeue_after: None,
+        };
+        let progressing = |reason: &str, message: &str| Standing::Progressing(reason.into(), message.into());
+        let refused = Condition::new("Ready", Truth::False, "ReferenceNotPermitted", "spec.ref names another's");
+        let told = kept("why", &answer(vec![refused]));
+        assert_eq!(told, progressing("ReferenceNotPermitted", "spec.ref names another's"));
+        let other = Condition::new("L1Connected", Truth::False, "Timeout", "");
+        let ready = Condition::new("Ready", Truth::True, "Ready", "");
+        assert_eq!(kept("why", &answer(vec![other, ready])), progressing("Kept", "why"));
     }
 }

@@ -262,10 +262,12 @@ impl Document {
                 bail!("{title}: {field} is missing");
             }
         }
-        if object["metadata"]["namespace"].is_null() {
+        let gvk = Gvk::from_api_version(&api_version, &kind);
+        // The only kinds that are looked up and in no namespace.
+        let is_namespaced = !["Namespace", "Node"].map(|kind| GroupKind::new("", kind)).contains(&gvk.group_kind);
+        if object["metadata"]["namespace"].is_null() && is_namespaced {
             document::set(&mut object, &["metadata"], "namespace", "default");
         }
-        let gvk = Gvk::from_api_version(&api_version, &kind);
         let key = ObjectKey::new(gvk.group_kind, &text(&object["metadata"]["namespace"]), &name);
         Ok(Self { title: format!("{title} ({kind} {}/{name})", key.namespace), key, object })
     }
