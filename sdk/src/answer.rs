@@ -19,9 +19,16 @@ pub enum Failure {
     Invalid(Vec<FieldError>),
     /// Something is missing; names it. Retried when it appears.
     Waiting(String),
+    /// A reference leads into a namespace whose owner has not permitted it. Says which field, and what its owner has to set.
+    /// The object gets `Ready=False` with the reason [`NOT_PERMITTED`], its probes end, and its children stay as they are. Looked
+    /// at again when what was looked up changes.
+    NotPermitted(String),
     /// Anything else; retried with backoff.
     Other(String),
 }
+
+/// Reason of `Ready`: a reference into another namespace lacks the consent of its owner.
+pub const NOT_PERMITTED: &str = "ReferenceNotPermitted";
 
 /// What is wrong with a field, and how to mend it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +71,7 @@ impl Display for Failure {
                 write!(f, "invalid: {}", lines.join("; "))
             }
             Self::Waiting(what) => write!(f, "waiting for {what}"),
+            Self::NotPermitted(why) => write!(f, "not permitted: {why}"),
             Self::Other(why) => f.write_str(why),
         }
     }
@@ -226,7 +234,8 @@ impl From<Failure> for types::Failure {
             Failure::Invalid(errors) => Self::Invalid(
                 errors.into_iter().map(|e| types::FieldError { path: e.path, message: e.message }).collect(),
             ),
-            Failure::Waiting(what) => Self::Waiting(what),
+            // `call::reconcile` makes an answer of it; elsewhere it is something that somebody else has to do first.
+            Failure::Waiting(what) | Failure::NotPermitted(what) => Self::Waiting(what),
             Failure::Other(why) => Self::Other(why),
         }
     }

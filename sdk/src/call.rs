@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use crate::answer::{Failure, Finalized};
+use crate::answer::{Answer, Condition, Failure, Finalized, NOT_PERMITTED};
 use crate::cluster::{Cluster, Context, Imports};
 use crate::execution::ExecutionClient;
 use crate::object::Object;
@@ -42,9 +42,28 @@ impl<W: Workload> workload::Guest for WorkloadGuest<W> {
 /// As [`Workload::reconcile`].
 pub fn reconcile<W: Workload>(cluster: &dyn Cluster, input: workload::Request) -> Result<workload::Response, Failure> {
     let (cx, object) = open::<W>(cluster, input)?;
-    let answer = W::reconcile(&cx, &object)?.into();
+    let answer = match W::reconcile(&cx, &object) {
+        Err(Failure::NotPermitted(why)) => Ok(refused::<W>(&object, why)),
+        answered => answered.map(Into::into),
+    };
     leave((cx, object));
-    Ok(answer)
+    answer
+}
+
+/// The answer of an object that is not permitted to refer to what it names: it asks nobody and does nothing, says why, and keeps
+/// what it remembers in its status.
+fn refused<W: Workload>(object: &Object<W::Spec>, why: String) -> workload::Response {
+    let mut status = object.status.as_object().cloned().unwrap_or_default();
+    // The host writes these itself.
+    ["conditions", "observedGeneration", "applied"].iter().for_each(|field| {
+        status.remove(*field);
+    });
+    if let Some((_, error)) = W::manifest().phases {
+        status.insert("phase".into(), error.into());
+    }
+    let mut answer = Answer::keep(status, &why);
+    answer.condition(Condition::no("Ready", NOT_PERMITTED, why));
+    answer.into()
 }
 
 /// `workload.finalize`, natively.

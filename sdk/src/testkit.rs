@@ -22,10 +22,12 @@ use crate::workload::Workload;
 mod around;
 mod case;
 mod example;
+mod strangers;
 
 pub use around::Around;
 pub use case::Case;
 pub use example::check_example;
+pub use strangers::{STRANGER, check_consent, check_refusal, check_strangers, foreign_chain, strangers};
 
 /// A client's render function: `call::render_client::<Geth>`.
 pub type RenderClient = fn(&str) -> Result<String, Failure>;
@@ -151,6 +153,9 @@ fn run_case<W: Workload>(case: &Case, clients: &[(&str, RenderClient)]) -> Resul
         cluster = cluster.client(name, *render);
     }
     let answer = call::reconcile::<W>(&cluster, case.request());
+    if let Ok(answer) = &answer {
+        check_policies(answer).map_err(|why| format!("case {}: {why}\n", case.folder.display()))?;
+    }
     let actual = serde_norway::to_string(&readable(answer)).unwrap();
     let path = case.folder.join("expected.yaml");
     if std::env::var_os("BLESS").is_some() {
@@ -163,6 +168,21 @@ fn run_case<W: Workload>(case: &Case, clients: &[(&str, RenderClient)]) -> Resul
     }
     let difference = first_difference(&expected, &actual);
     Err(format!("case {}: {difference}\n(if this is right: BLESS=1 cargo test -p …)\n", case.folder.display()))
+}
+
+/// No NetworkPolicy lets in pods of all namespaces by labels, which anybody may put on pods of their own.
+fn check_policies(answer: &workload::Response) -> Result<(), String> {
+    let workload::Children::Apply(children) = &answer.children else { return Ok(()) };
+    let policies = children.iter().map(|child| parsed(&child.object)).filter(|child| child["kind"] == "NetworkPolicy");
+    for policy in policies {
+        let rules = policy["spec"]["ingress"].as_array().cloned().unwrap_or_default();
+        let peers = rules.iter().flat_map(|rule| rule["from"].as_array().cloned().unwrap_or_default());
+        let is_open = |peer: &Value| peer["namespaceSelector"].as_object().is_some_and(serde_json::Map::is_empty);
+        if let Some(peer) = peers.into_iter().find(is_open) {
+            return Err(format!("NetworkPolicy {} lets in pods of all namespaces: {peer}", policy["metadata"]["name"]));
+        }
+    }
+    Ok(())
 }
 
 fn first_difference(expected: &str, actual: &str) -> String {

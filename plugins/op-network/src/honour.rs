@@ -20,6 +20,7 @@ pub fn honoured(spec: &NetworkSpec) -> Honoured {
     }
     honour_l1(spec.l1_chain_config.as_ref(), &mut honoured);
     policy::report(&spec.sequencer.ha, &mut honoured);
+    spec.allowed_namespaces.report(&mut honoured);
     spec.shared_config.security.report("spec.sharedConfig.security", &mut honoured);
     honoured
 }

@@ -7,12 +7,14 @@
 //! others' execution clients.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, Node as Machine, Pod, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Node as Machine, Pod, Secret, Service};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use opstack_sdk::answer::{Answer, Failure, Finalized};
 use opstack_sdk::cluster::{Context, kind_of};
 use opstack_sdk::kubernetes::{App, Component};
 use opstack_sdk::manifest::{Column, Manifest, Targets};
+use opstack_sdk::opstack::allowed;
+use opstack_sdk::opstack::consent::Consent;
 use opstack_sdk::opstack::network::{NetworkSpec, NetworkStatus};
 use opstack_sdk::opstack::node::Node;
 use opstack_sdk::opstack::{self, BATCHER, CHALLENGER, NETWORK, NODE, PROPOSER};
@@ -52,7 +54,7 @@ impl Workload for OptimismNetwork {
                 Column::text("Sequencer", ".status.sequencing.active"),
                 Column::text("L1 Connected", ".status.conditions[?(@.type==\"L1Connected\")].status"),
             ],
-            rules: vec![
+            rules: [
                 (
                     "has(self.l1RpcUrl) || has(self.l1RpcUrlFrom)",
                     "an L1 endpoint is needed: set l1RpcUrl, or l1RpcUrlFrom.secretKeyRef where the URL holds an API key",
@@ -69,8 +71,11 @@ impl Workload for OptimismNetwork {
                     "!has(self.l1ChainConfig) || !has(self.l1ChainConfig.url) || has(self.l1ChainConfig.sha256)",
                     "l1ChainConfig.url needs l1ChainConfig.sha256",
                 ),
-            ],
-            reads: [kind_of::<ConfigMap>(), kind_of::<Secret>(), kind_of::<StatefulSet>()]
+            ]
+            .into_iter()
+            .chain(allowed::RULES)
+            .collect(),
+            reads: [kind_of::<ConfigMap>(), kind_of::<Namespace>(), kind_of::<Secret>(), kind_of::<StatefulSet>()]
                 .into_iter()
                 // Which pod a sequencer is, and whether the machine under it is out of service.
                 .chain([kind_of::<Pod>(), kind_of::<Machine>()])
@@ -94,7 +99,12 @@ impl Workload for OptimismNetwork {
             &object.metadata.name,
             Component { program: "optimism-network", role: "network" },
         );
-        let sequencers = Node::sequencers(cx, &object.metadata.namespace, &object.metadata.name);
+        let wrong = object.spec.allowed_namespaces.errors();
+        if !wrong.is_empty() {
+            return Err(Failure::Invalid(wrong));
+        }
+        let consent = consent(object);
+        let sequencers = Node::sequencers(cx, consent);
         let l2 = l2::L2::find(cx, object, &sequencers);
         let (running, rollup_probe) = l2.rollup_config(cx);
         let files = files::Files::gather(cx, &app, &object.spec, &running)?;
@@ -107,7 +117,8 @@ impl Workload for OptimismNetwork {
         answer.probes.extend(l1.probe.into_iter().chain(probes).chain(l2_probes));
         answer.probes.extend(rollup_probe.filter(|_| files::are_discovered(&object.spec)));
         answer.condition(honour::honoured(&object.spec).condition());
-        sequencing::operate(cx, object, &sequencers, &mut answer)?;
+        let asked = sequencing::nodes::asked(cx, consent, &object.status, &sequencers);
+        sequencing::operate(cx, object, &asked, &mut answer)?;
         // While something is wrong, all children are left as they are.
         if files.problem.is_none() {
             sequencing::service::render(&app, &object.spec, &sequencers, &mut answer);
@@ -118,6 +129,12 @@ impl Workload for OptimismNetwork {
     }
 
     fn finalize(cx: &Context<'_>, object: &Object<NetworkSpec>) -> Result<Finalized, Failure> {
-        Ok(users::finalize(cx, &object.metadata))
+        Ok(users::finalize(cx, consent(object)))
     }
+}
+
+/// What may take part in the network.
+fn consent(network: &Object<NetworkSpec>) -> Consent<'_> {
+    let Object { metadata, spec, .. } = network;
+    Consent { namespace: &metadata.namespace, network: &metadata.name, allowed: &spec.allowed_namespaces }
 }

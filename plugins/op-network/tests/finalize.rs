@@ -4,6 +4,7 @@ use op_network::OptimismNetwork;
 use opstack_sdk::answer::Finalized;
 use opstack_sdk::call;
 use opstack_sdk::testkit::{FakeCluster, documents, request};
+use serde_json::json;
 
 const NETWORK: &str = "
 apiVersion: optimism.io/v1alpha1
@@ -13,7 +14,14 @@ spec: {chainID: 11155420, l1ChainID: 11155111, l1RpcUrl: 'https://l1.example.org
 ";
 
 fn finalize(around: &str) -> Finalized {
-    let network = documents(NETWORK).remove(0);
+    finalize_with(around, &serde_json::Value::Null)
+}
+
+fn finalize_with(around: &str, allowed: &serde_json::Value) -> Finalized {
+    let mut network = documents(NETWORK).remove(0);
+    if !allowed.is_null() {
+        network["spec"]["allowedNamespaces"] = allowed.clone();
+    }
     call::finalize::<OptimismNetwork>(&FakeCluster::new(documents(around)), request(&network)).unwrap()
 }
 
@@ -29,8 +37,25 @@ spec: {optimismNetworkRef: {name: op-sepolia}}
 }
 
 #[test]
-fn users_of_all_namespaces_are_named() {
-    let users = "
+fn users_of_all_permitted_namespaces_are_named() {
+    let Finalized::Blocked(why) = finalize_with(USERS, &json!({"components": {"from": "All"}})) else {
+        panic!("not blocked")
+    };
+    assert_eq!(
+        why,
+        "in use by OpNode chains/n, OpProposer other/p; delete them first, or point them to another network"
+    );
+}
+
+#[test]
+fn who_is_not_permitted_blocks_nothing() {
+    let Finalized::Blocked(why) = finalize(USERS) else { panic!("not blocked") };
+    assert_eq!(why, "in use by OpNode chains/n; delete them first, or point them to another network");
+    let (strangers, _) = USERS.split_once("---").unwrap();
+    assert!(matches!(finalize(strangers), Finalized::Proceed));
+}
+
+const USERS: &str = "
 apiVersion: optimism.io/v1alpha1
 kind: OpProposer
 metadata: {name: p, namespace: other}
@@ -41,9 +66,3 @@ kind: OpNode
 metadata: {name: n, namespace: chains}
 spec: {optimismNetworkRef: {name: op-sepolia}}
 ";
-    let Finalized::Blocked(why) = finalize(users) else { panic!("not blocked") };
-    assert_eq!(
-        why,
-        "in use by OpNode chains/n, OpProposer other/p; delete them first, or point them to another network"
-    );
-}

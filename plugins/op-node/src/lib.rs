@@ -26,7 +26,7 @@ pub mod wiring;
 pub mod workloads;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use opstack_sdk::answer::{Answer, Condition, Event, Failure};
@@ -35,7 +35,7 @@ use opstack_sdk::manifest::{Column, Patches};
 use opstack_sdk::opstack::credentials;
 use opstack_sdk::opstack::network::Network;
 use opstack_sdk::opstack::status::{ERROR, PENDING, PRIVATE_KEY_LOADED, READY};
-use opstack_sdk::opstack::{NETWORK, NODE, signing};
+use opstack_sdk::opstack::{BATCHER, CHALLENGER, NETWORK, NODE, PROPOSER, signing};
 use opstack_sdk::{Context, Manifest, Object, Workload};
 
 use crate::settle::Node;
@@ -97,6 +97,12 @@ impl Workload for OpNode {
             reads: vec![
                 NETWORK.to_ref(),
                 NODE.to_ref(),
+                // Where they are, their pods may dial the node.
+                BATCHER.to_ref(),
+                PROPOSER.to_ref(),
+                CHALLENGER.to_ref(),
+                // Its labels decide whether a network permits it.
+                kind_of::<Namespace>(),
                 kind_of::<Secret>(),
                 kind_of::<ConfigMap>(),
                 kind_of::<StatefulSet>(),
@@ -118,7 +124,8 @@ impl Workload for OpNode {
     }
 
     fn reconcile(cx: &Context<'_>, object: &Object<OpNodeSpec>) -> Result<Answer<OpNodeStatus>, Failure> {
-        let network = Network::find(cx, &object.metadata.namespace, &object.spec.optimism_network_ref)?;
+        let spec = &object.spec;
+        let network = Network::find(cx, spec.role(), &object.metadata.namespace, &spec.optimism_network_ref)?;
         let workloads = Workloads::intend(cx, object, &network)?;
         let former = workloads.former(object);
         let found = probes::findings(cx);

@@ -10,10 +10,9 @@
 use opstack_sdk::Context;
 use opstack_sdk::k8s_openapi::api::core::v1::ConfigMap;
 use opstack_sdk::kubernetes::{App, config_map};
-use opstack_sdk::object::Metadata;
 use opstack_sdk::opstack::NODE;
+use opstack_sdk::opstack::consent::MemberRole;
 use opstack_sdk::opstack::network::Network;
-use opstack_sdk::opstack::references::Reference;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -104,32 +103,11 @@ pub fn told(sequencer: &Sibling) -> Vec<Neighbour> {
     serde_json::from_value(sequencer.status["replicas"].clone()).unwrap_or_default()
 }
 
-/// As much of a node as it takes to see whether it is an old replica.
-#[derive(Deserialize)]
-struct Brief {
-    metadata: Metadata,
-    spec: BriefSpec,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct BriefSpec {
-    optimism_network_ref: Reference,
-}
-
 /// The oldest replicas of a network, for a sequencer to tell.
 pub fn replicas(cx: &Context<'_>, network: &Network) -> Vec<Neighbour> {
-    let selector = format!(".spec.optimismNetworkRef.name={},.spec.nodeType=replica", network.name);
-    let nodes = cx.cluster.list(&NODE.to_ref(), None, &selector);
-    let mut briefs: Vec<(Brief, &String)> = nodes
-        .iter()
-        .filter_map(|json| Some((serde_json::from_str(json).ok()?, json)))
-        .filter(|(brief, _): &(Brief, _)| {
-            let (reference, namespace) = (&brief.spec.optimism_network_ref, &brief.metadata.namespace);
-            reference.namespace(namespace) == network.namespace && brief.metadata.deletion_timestamp.is_none()
-        })
-        .collect();
-    briefs.sort_by_cached_key(|(brief, _)| (brief.metadata.creation_timestamp.clone(), brief.metadata.place()));
-    let oldest = briefs.into_iter().take(MOST).filter_map(|(_, json)| Sibling::parse(json).ok());
+    let mut replicas = network.consent().members(cx, NODE, &[MemberRole::Replica]);
+    replicas.retain(|(replica, _)| replica.metadata.deletion_timestamp.is_none());
+    replicas.sort_by_cached_key(|(replica, _)| (replica.metadata.creation_timestamp.clone(), replica.metadata.place()));
+    let oldest = replicas.iter().take(MOST).filter_map(|(_, json)| Sibling::parse(json).ok());
     oldest.map(|node| Neighbour::of(cx, &node)).collect()
 }

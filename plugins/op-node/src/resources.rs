@@ -7,6 +7,7 @@ use opstack_sdk::k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use opstack_sdk::kubernetes::{
     Hash, check_claims, config_map, disruption_budget, in_turn, pod_template, service_account, stateful_set,
 };
+use opstack_sdk::opstack::consent::MemberRole;
 use opstack_sdk::opstack::overrides::with_pod_template;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -116,10 +117,26 @@ fn workload(node: &Node<'_>) -> Result<StatefulSet, Failure> {
     workload.metadata.name = Some(node.place.workload.clone());
     workload.metadata.annotations = Some(BTreeMap::from([(DATA_SETTINGS.into(), settings)]));
     if node.spec().rollout == Rollout::InTurn {
-        let group = format!("{}/{}", node.network.namespace, node.network.name);
-        in_turn(&mut workload.metadata, &group, &format!("{}=true", crate::labels::SYNCED));
+        in_turn(&mut workload.metadata, &rollout_group(node), &format!("{}=true", crate::labels::SYNCED));
     }
     Ok(workload)
+}
+
+/// The nodes whose pods are replaced in turn: those of the network's namespace and its sequencers. Replicas of another namespace are
+/// a group of their own, and another word of the network on sequencers begins another group, so that no pod that its owner lets
+/// fail, and no sequencer that is not permitted any more, holds up the network's own nodes.
+fn rollout_group(node: &Node<'_>) -> String {
+    let consent = node.network.consent();
+    let group = format!("{}/{}", consent.namespace, consent.network);
+    let own = node.app.namespace();
+    if node.spec().role() == MemberRole::Replica && own != consent.namespace {
+        return format!("{group}/of/{own}");
+    }
+    if consent.is_own_namespace_only(MemberRole::Sequencer) {
+        return group;
+    }
+    let word = serde_json::to_string(consent.allowed.of(MemberRole::Sequencer)).unwrap_or_default();
+    format!("{group}/with/{}", Hash::of([word.as_str()]).short())
 }
 
 /// `<client>/<data format> <settings>`: the part before the blank names the data, the one after it what it was made with.

@@ -7,6 +7,7 @@
 use opstack_sdk::answer::Failure;
 use opstack_sdk::object::Metadata;
 use opstack_sdk::opstack::NODE;
+use opstack_sdk::opstack::consent::{MemberRole, Referrer, find_node};
 use opstack_sdk::opstack::network::Network;
 use opstack_sdk::opstack::node::serving;
 use opstack_sdk::opstack::peers::PeerId;
@@ -19,27 +20,23 @@ use crate::spec::{OpNodeSpec, Protocol};
 /// A node, as others see it.
 pub type Sibling = Object<OpNodeSpec>;
 
-/// The nodes of a network other than `me`, the oldest first; `more` narrows the choice by a selector.
-pub fn nodes_of(cx: &Context<'_>, network: &Network, me: &Object<OpNodeSpec>, more: &str) -> Vec<Sibling> {
-    let selector = format!(".spec.optimismNetworkRef.name={}{more}", network.name);
-    let mut nodes: Vec<Sibling> = cx
-        .cluster
-        .list(&NODE.to_ref(), None, &selector)
-        .iter()
-        // A node that does not parse is shown as invalid on its own object.
-        .filter_map(|json| Object::parse(json).ok())
-        .filter(|node: &Sibling| belongs(node, network) && !same(node, me))
-        .collect();
+/// The nodes of some roles that take part in a network, other than `me`, the oldest first.
+pub fn nodes_of(cx: &Context<'_>, network: &Network, me: &Object<OpNodeSpec>, roles: &[MemberRole]) -> Vec<Sibling> {
+    let members = network.consent().members(cx, NODE, roles);
+    // A node that does not parse is shown as invalid on its own object.
+    let nodes = members.iter().filter_map(|(_, json)| Object::parse(json).ok());
+    let mut nodes: Vec<Sibling> = nodes.filter(|node| !same(node, me)).collect();
     nodes.sort_by_cached_key(age);
     nodes
 }
 
-/// The node that a reference of `me` names.
+/// The node that a reference of `me` names at `field`.
 ///
 /// # Errors
-/// `waiting` when it does not exist.
-pub fn find(cx: &Context<'_>, me: &Object<OpNodeSpec>, reference: &Reference) -> Result<Sibling, Failure> {
-    cx.require(&NODE.to_ref(), reference.namespace(&me.metadata.namespace), &reference.name)
+/// `waiting` when it does not exist; `not permitted` when it is of another namespace, and its network does not permit that of `me`.
+pub fn find(cx: &Context<'_>, me: &Object<OpNodeSpec>, reference: &Reference, field: &str) -> Result<Sibling, Failure> {
+    let referrer = Referrer { role: me.spec.role(), namespace: &me.metadata.namespace, field };
+    find_node(cx, referrer, reference)
 }
 
 /// Whether a node belongs to a network.

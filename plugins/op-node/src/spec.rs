@@ -5,6 +5,7 @@
 
 use k8s_openapi::api::core::v1::EnvVar;
 use opstack_sdk::crd::any_object;
+use opstack_sdk::opstack::consent::MemberRole;
 use opstack_sdk::opstack::endpoint::L1Spec;
 use opstack_sdk::opstack::execution::ExecutionSettings;
 use opstack_sdk::opstack::overrides::env_schema;
@@ -195,6 +196,11 @@ impl OpNodeSpec {
     /// Whether this is a node that makes blocks, or would if it were started.
     pub fn is_sequencer(&self) -> bool {
         self.node_type == NodeType::Sequencer
+    }
+
+    /// What the node is for its network.
+    pub fn role(&self) -> MemberRole {
+        if self.is_sequencer() { MemberRole::Sequencer } else { MemberRole::Replica }
     }
 
     /// Whether op-node runs with its sequencer.

@@ -4,6 +4,7 @@ use opstack_sdk::Context;
 use opstack_sdk::Object;
 use opstack_sdk::answer::{Event, Failure};
 use opstack_sdk::opstack::active;
+use opstack_sdk::opstack::consent::MemberRole;
 use opstack_sdk::opstack::endpoint::Endpoint;
 use opstack_sdk::opstack::honoured::Honoured;
 use opstack_sdk::opstack::network::Network;
@@ -64,8 +65,8 @@ impl Wiring {
         // Listing makes the node depend on all others, so a replica that says whom it follows does without.
         let others = if me.spec.is_sequencer() || referenced.is_none() || changes || has_bare_peer_ids(me) {
             // Only sequencers are wired, unless a peer is named by its id alone.
-            let more = if has_bare_peer_ids(me) { "" } else { ",.spec.nodeType=sequencer" };
-            siblings::nodes_of(cx, network, me, more)
+            let roles = [MemberRole::Sequencer, MemberRole::Replica];
+            siblings::nodes_of(cx, network, me, if has_bare_peer_ids(me) { &roles } else { &roles[..1] })
         } else {
             vec![]
         };
@@ -239,7 +240,7 @@ impl Wiring {
                 None => Err(Failure::invalid(PATH, "names no node; set nodeRef, urlFrom or url, or leave it out")),
             };
         };
-        let node = siblings::find(cx, me, reference)?;
+        let node = siblings::find(cx, me, reference, &format!("{PATH}.nodeRef"))?;
         if siblings::same(&node, me) {
             return Err(Failure::invalid(format!("{PATH}.nodeRef"), "a node can't follow itself"));
         }
@@ -278,7 +279,7 @@ fn active_url(cx: &Context<'_>, network: &Network) -> Option<String> {
 /// The sequencer that a replica names.
 fn referenced(cx: &Context<'_>, me: &Sibling, network: &Network) -> Result<Option<Sibling>, Failure> {
     let Some(reference) = me.spec.sequencer_ref.as_ref().filter(|_| !me.spec.is_sequencer()) else { return Ok(None) };
-    let sequencer = siblings::find(cx, me, reference)?;
+    let sequencer = siblings::find(cx, me, reference, "spec.sequencerRef")?;
     of_network(&sequencer, network, "spec.sequencerRef")?;
     if !sequencer.spec.is_sequencer() {
         let message = format!("{} is a replica; name a node of type sequencer", title(&sequencer));

@@ -14,6 +14,7 @@ mod objects;
 mod peers;
 mod pod;
 mod probe;
+mod selector;
 mod service;
 mod workload;
 
@@ -23,13 +24,14 @@ pub use env::{env_config_map, env_field, env_secret, env_value};
 pub use hash::Hash;
 pub use labels::{App, Component, PART_OF, label_value};
 pub use merge::merge_pod_template;
-pub use network_policy::{Sources, ingress_rule, network_policy, pods_labelled};
+pub use network_policy::{Sources, ingress_rule, network_policy, pods_in};
 pub use objects::{config_map, service_account};
-pub use peers::check_peers;
+pub use peers::{check_peers, check_selector};
 pub use pod::{
     CONFIG_HASH, config_map_volume, memory_volume, mount, mount_read_only, pod_spec, pod_template, restricted,
     scratch_volume, secret_volume, secrets_volume,
 };
 pub use probe::{exec_probe, http_probe, liveness, readiness, startup, tcp_probe};
+pub use selector::{selector_schema, selects, selects_all};
 pub use service::{headless_service, port, service, udp_port};
 pub use workload::{claim, deployment, in_turn, stateful_set};

@@ -3,9 +3,9 @@
 use k8s_openapi::api::networking::v1::{
     NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::App;
 
@@ -18,24 +18,39 @@ pub enum Sources {
     Peers(Vec<NetworkPolicyPeer>),
 }
 
-/// Pods with these labels, in a namespace or (absent) in all of them.
-pub fn pods_labelled<'a>(
-    namespace: Option<&str>,
+/// Kubernetes puts this label on every namespace, and lets nobody change it.
+const NAMESPACE: &str = "kubernetes.io/metadata.name";
+
+/// Pods with these labels in one of these namespaces; nothing where there is no namespace. Everybody may label pods of their
+/// own namespace, so there is no way to let in pods of all namespaces.
+pub fn pods_in<'a>(
+    namespaces: impl IntoIterator<Item = &'a str>,
     labels: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> NetworkPolicyPeer {
-    let select = |labels: BTreeMap<String, String>| LabelSelector {
-        match_labels: (!labels.is_empty()).then_some(labels),
-        ..Default::default()
+) -> Option<NetworkPolicyPeer> {
+    let names: BTreeSet<String> = namespaces.into_iter().map(ToString::to_string).collect();
+    let mut names: Vec<_> = names.into_iter().collect();
+    let namespace_selector = match names.len() {
+        0 => return None,
+        1 => with_labels(BTreeMap::from([(NAMESPACE.into(), names.remove(0))])),
+        _ => LabelSelector {
+            match_expressions: Some(vec![LabelSelectorRequirement {
+                key: NAMESPACE.into(),
+                operator: "In".into(),
+                values: Some(names),
+            }]),
+            ..Default::default()
+        },
     };
-    // Kubernetes puts this label on every namespace.
-    let in_namespace =
-        namespace.map(|name| ("kubernetes.io/metadata.name".to_string(), name.to_string())).into_iter().collect();
     let labels = labels.into_iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
-    NetworkPolicyPeer {
-        namespace_selector: Some(select(in_namespace)),
-        pod_selector: Some(select(labels)),
+    Some(NetworkPolicyPeer {
+        namespace_selector: Some(namespace_selector),
+        pod_selector: Some(with_labels(labels)),
         ..Default::default()
-    }
+    })
+}
+
+fn with_labels(labels: BTreeMap<String, String>) -> LabelSelector {
+    LabelSelector { match_labels: (!labels.is_empty()).then_some(labels), ..Default::default() }
 }
 
 /// These sources may reach these ports: `(protocol, number)`.

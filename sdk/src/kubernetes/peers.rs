@@ -14,6 +14,11 @@ pub fn check_peers(path: &str, peers: &[NetworkPolicyPeer]) -> Option<FieldError
     Some(FieldError::new(format!("{path}[{index}]"), why))
 }
 
+/// Checks a label selector; the first thing in it that is wrong.
+pub fn check_selector(path: &str, selector: &LabelSelector) -> Option<FieldError> {
+    of_selector(selector).map(|why| FieldError::new(path, why))
+}
+
 fn problem(peer: &NetworkPolicyPeer) -> Option<String> {
     let selectors = [&peer.pod_selector, &peer.namespace_selector].into_iter().flatten();
     if (selectors.clone().count() > 0) == peer.ip_block.is_some() {

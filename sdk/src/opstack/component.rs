@@ -4,9 +4,10 @@
 //! `op-service`, the pod, and the objects around it. A plugin adds its program's own arguments and its facts.
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Secret, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 
+use super::consent::MemberRole;
 use super::endpoint::Endpoint;
 use super::network::Network;
 use super::overrides;
@@ -44,7 +45,7 @@ pub use spec::Common;
 pub struct Program {
     /// Name of the executable, and of the container: `op-batcher`.
     pub name: &'static str,
-    /// Role in labels: `batcher`.
+    /// MemberRole in labels: `batcher`.
     pub role: &'static str,
     /// Prefix of its environment variables: `OP_BATCHER`.
     pub prefix: &'static str,
@@ -75,7 +76,7 @@ pub fn manifest(program: &Program, version: &'static str, kind: Kind) -> Manifes
             "has(self.privateKey) != has(self.signer)",
             "exactly one of privateKey and signer is needed: who signs the transactions on L1?",
         )],
-        reads: vec![NETWORK.to_ref(), kind_of::<Secret>(), kind_of::<ServiceAccount>()],
+        reads: vec![NETWORK.to_ref(), kind_of::<Namespace>(), kind_of::<Secret>(), kind_of::<ServiceAccount>()],
         owns: vec![
             kind_of::<ServiceAccount>(),
             kind_of::<Service>(),
@@ -115,7 +116,8 @@ impl<'a> Component<'a> {
     /// Finds the network and settles what is inherited from it.
     ///
     /// # Errors
-    /// `waiting` when the network, its L1 endpoint or the Secret of that is missing; `invalid` for contradictions.
+    /// `waiting` when the network, its L1 endpoint or the Secret of that is missing; `not permitted` when the network is that of
+    /// another namespace and does not permit this one; `invalid` for contradictions.
     pub fn open(
         cx: &'a Context<'a>,
         metadata: &'a Metadata,
@@ -129,7 +131,7 @@ impl<'a> Component<'a> {
         if !unclear.is_empty() {
             return Err(Failure::Invalid(unclear));
         }
-        let network = Network::find(cx, &metadata.namespace, common.network)?;
+        let network = Network::find(cx, MemberRole::Component, &metadata.namespace, common.network)?;
         let shared = &network.spec.shared_config;
         let documented = ResourcesSpec::of(program.requests, program.limits);
         let layers = [common.resources, &shared.resources, &documented];

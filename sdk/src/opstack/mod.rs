@@ -5,9 +5,11 @@
 #[cfg(feature = "contracts")]
 pub mod abi;
 pub mod active;
+pub mod allowed;
 pub mod chain_file;
 pub mod component;
 pub mod conductor;
+pub mod consent;
 pub mod contracts;
 pub mod credentials;
 pub mod endpoint;

@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::NETWORK;
+use super::allowed::AllowedNamespaces;
+use super::consent::{Consent, MemberRole, Referrer};
 use super::contracts::Contracts;
 use super::endpoint::{Endpoint, L1Spec};
 use super::references::{FromSecret, Reference};
@@ -96,6 +98,9 @@ pub struct NetworkSpec {
     /// The sequencers.
     #[serde(default)]
     pub sequencer: SequencerSpec,
+    /// From which other namespaces nodes and components may join the network; from none where nothing is said.
+    #[serde(default)]
+    pub allowed_namespaces: AllowedNamespaces,
     /// Leaves everything of this object as it is.
     #[serde(default)]
     pub paused: bool,
@@ -217,13 +222,27 @@ pub struct Network {
 }
 
 impl Network {
-    /// The network that an object in `namespace` refers to.
+    /// The network that an object of a role in `namespace` refers to by `spec.optimismNetworkRef`.
     ///
     /// # Errors
-    /// `waiting` when it does not exist; names it. `other` when it does not parse.
-    pub fn find(cx: &Context<'_>, namespace: &str, reference: &Reference) -> Result<Self, Failure> {
-        let namespace = reference.namespace(namespace);
-        let object: Object<NetworkSpec> = cx.require(&NETWORK.to_ref(), namespace, &reference.name)?;
+    /// `waiting` when it does not exist; names it. `not permitted` when it does not let objects of that namespace take part.
+    /// `other` when it does not parse.
+    pub fn find(cx: &Context<'_>, role: MemberRole, namespace: &str, reference: &Reference) -> Result<Self, Failure> {
+        let network = Self::read(cx, reference.namespace(namespace), &reference.name)?;
+        let referrer = Referrer { role, namespace, field: "spec.optimismNetworkRef" };
+        let instead = format!("make an {} in {namespace} and name that", NETWORK.kind);
+        network.consent().check(cx, referrer, &network.title(), &instead)?;
+        Ok(network)
+    }
+
+    /// What may take part in it.
+    pub fn consent(&self) -> Consent<'_> {
+        Consent { namespace: &self.namespace, network: &self.name, allowed: &self.spec.allowed_namespaces }
+    }
+
+    /// The network of a name, whoever asks.
+    pub(super) fn read(cx: &Context<'_>, namespace: &str, name: &str) -> Result<Self, Failure> {
+        let object: Object<NetworkSpec> = cx.require(&NETWORK.to_ref(), namespace, name)?;
         let Object { metadata, spec, status } = object;
         // A status that does not parse was written by another version: as good as none.
         let status = serde_json::from_value(status).unwrap_or_default();

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::NODE;
 use super::conductor;
+use super::consent::{Consent, MemberRole, Referrer, find_node};
 use super::endpoint::Endpoint;
 use super::references::Reference;
 use super::upstream::Upstream;
@@ -52,6 +53,9 @@ pub struct Node {
     spec: Spec,
     #[serde(default)]
     status: Value,
+    /// Its network does not permit it any more.
+    #[serde(skip)]
+    refused: bool,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -132,28 +136,39 @@ pub fn serving<'a>(metadata: &'a Metadata, status: &'a Value) -> &'a str {
 }
 
 impl Node {
-    /// The node that an object in `namespace` refers to.
+    /// The node that an object refers to.
     ///
     /// # Errors
-    /// `waiting` when it does not exist; names it.
-    pub fn find(cx: &Context<'_>, namespace: &str, reference: &Reference) -> Result<Self, Failure> {
-        cx.require(&NODE.to_ref(), reference.namespace(namespace), &reference.name)
+    /// See [`find_node`].
+    pub fn find(cx: &Context<'_>, referrer: Referrer<'_>, reference: &Reference) -> Result<Self, Failure> {
+        find_node(cx, referrer, reference)
     }
 
-    /// The sequencers of the network `namespace/network`, in all namespaces, the oldest first.
+    /// The sequencers that take part in a network, the oldest first.
     ///
     /// Only sequencers are looked at: there are few of them, and who lists objects is rendered again with each of them.
-    pub fn sequencers(cx: &Context<'_>, namespace: &str, network: &str) -> Vec<Self> {
-        let selector = format!(".spec.optimismNetworkRef.name={network},.spec.nodeType=sequencer");
-        let nodes = cx.cluster.list(&NODE.to_ref(), None, &selector);
+    pub fn sequencers(cx: &Context<'_>, consent: Consent<'_>) -> Vec<Self> {
+        let members = consent.members(cx, NODE, &[MemberRole::Sequencer]);
         // One that does not parse is shown as invalid on its own object.
-        let nodes = nodes.iter().filter_map(|json| serde_json::from_str::<Self>(json).ok());
-        let mut nodes: Vec<_> = nodes.filter(|node| node.is_sequencer_of(namespace, network)).collect();
-        nodes.sort_by_cached_key(|node| {
-            let Metadata { creation_timestamp, namespace, name, .. } = node.metadata.clone();
-            (creation_timestamp, namespace, name)
-        });
+        let mut nodes: Vec<Self> = members.iter().filter_map(|(_, json)| serde_json::from_str(json).ok()).collect();
+        nodes.sort_by_cached_key(Self::age);
         nodes
+    }
+
+    /// Sequencers that the network does not permit any more, of those called `names` (`namespace/name`): they may go on making
+    /// blocks until they are stopped, and are not to begin. Without the network's word nobody gets among them.
+    pub fn outgoing<'a>(cx: &Context<'_>, consent: Consent<'_>, names: impl IntoIterator<Item = &'a str>) -> Vec<Self> {
+        let places = names.into_iter().filter_map(|name| name.split_once('/'));
+        let gone = places.filter(|(namespace, _)| !consent.permits(cx, MemberRole::Sequencer, namespace));
+        let found = gone.filter_map(|(namespace, name)| cx.find(&NODE.to_ref(), namespace, name).ok().flatten());
+        let found = found.filter(|node: &Self| node.is_sequencer_of(consent.namespace, consent.network));
+        found.map(|node| Self { refused: true, ..node }).collect()
+    }
+
+    /// Order of creation; the names decide between equals.
+    pub fn age(&self) -> (Option<String>, String, String) {
+        let Metadata { creation_timestamp, namespace, name, .. } = &self.metadata;
+        (creation_timestamp.clone(), namespace.clone(), name.clone())
     }
 
     /// Whether it is of the type sequencer, and belongs to the network `namespace/network`.
@@ -170,10 +185,10 @@ impl Node {
         self.metadata.deletion_timestamp.is_none() && self.spec.replicas.is_none_or(|replicas| replicas.get() > 0)
     }
 
-    /// Whether its user lets it make blocks.
+    /// Whether its user lets it make blocks, and its network does.
     pub fn may_sequence(&self) -> bool {
         let Switches { enabled, stopped } = self.spec.op_node.sequencer;
-        enabled != Some(false) && stopped != Some(true)
+        enabled != Some(false) && stopped != Some(true) && !self.refused
     }
 
     /// An RPC, behind the Service named after the node.

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::active;
+use super::consent::{MemberRole, Referrer};
 use super::endpoint::Endpoint;
 use super::network::Network;
 use super::node::{Node, Rpc};
@@ -70,11 +71,12 @@ impl L2<'_> {
     /// One node's RPC; `field` is where its URL could be given.
     ///
     /// # Errors
-    /// `waiting` when the node, or the URL's Secret, does not exist.
+    /// `waiting` when the node, or the URL's Secret, does not exist; `not permitted` when the node is of another namespace, and its
+    /// network does not permit the component's.
     pub fn rpc(&self, rpc: Rpc, url: Option<Endpoint>, field: &str) -> Result<Upstream, Failure> {
         match (url, self.node) {
             (Some(url), _) => Upstream::of_url(self.cx, url, self.namespace),
-            (None, Some(reference)) => Ok(Node::find(self.cx, self.namespace, reference)?.upstream(self.cx, rpc)),
+            (None, Some(reference)) => Ok(Node::find(self.cx, self.referrer(), reference)?.upstream(self.cx, rpc)),
             (None, None) => Ok(self.default_node(field)?.upstream(self.cx, rpc)),
         }
     }
@@ -93,7 +95,7 @@ impl L2<'_> {
             return self.rpc(rpc, url, field);
         }
         let Network { name, namespace, .. } = self.network;
-        let sequencers = Node::sequencers(self.cx, namespace, name);
+        let sequencers = Node::sequencers(self.cx, self.network.consent());
         if self.network.ha_mode() == HaMode::Conductor && !self.network.is_conducted() {
             let title = self.network.title();
             // A program that is started now would find nobody, and end.
@@ -124,14 +126,18 @@ impl L2<'_> {
             return Ok(false);
         }
         let Network { name, namespace, .. } = self.network;
-        let node = self.node.map(|reference| Node::find(self.cx, self.namespace, reference)).transpose()?;
+        let node = self.node.map(|reference| Node::find(self.cx, self.referrer(), reference)).transpose()?;
         Ok(node.is_none_or(|node| node.is_sequencer_of(namespace, name)))
+    }
+
+    fn referrer(&self) -> Referrer<'_> {
+        Referrer { role: MemberRole::Component, namespace: self.namespace, field: "spec.sequencerRef" }
     }
 
     fn default_node(&self, field: &str) -> Result<Node, Failure> {
         let Network { name, namespace, .. } = self.network;
         let default = Reference { name: default_name(name), namespace: Some(namespace.clone()) };
-        Node::find(self.cx, self.namespace, &default).map_err(|failure| match failure {
+        Node::find(self.cx, self.referrer(), &default).map_err(|failure| match failure {
             Failure::Waiting(what) => Failure::Waiting(format!(
                 "{what}; it is looked for because neither spec.sequencerRef nor {field} is set"
             )),

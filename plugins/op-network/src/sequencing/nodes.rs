@@ -4,9 +4,11 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use opstack_sdk::answer::{Failure, Observation, Probe};
 use opstack_sdk::cluster::Context;
 use opstack_sdk::kubernetes::Hash;
+use opstack_sdk::opstack::consent::Consent;
 use opstack_sdk::opstack::node::Node;
 use opstack_sdk::opstack::observed::{result, rpc_probe};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 use super::decide::Policy;
 use super::pods;
@@ -14,6 +16,17 @@ use super::seen::{Block, Said, Sequencer, Word};
 
 /// An answer that takes longer than this is none.
 const LONGEST_ANSWER_MS: u64 = 10_000;
+
+/// The sequencers that take part in a network, the oldest first, and those that don't any more, although the status still has them
+/// make blocks, or be about to. They may go on: so they are asked, handed over from, and never chosen.
+pub fn asked(cx: &Context<'_>, consent: Consent<'_>, status: &Value, sequencers: &[Node]) -> Vec<Node> {
+    let sequencing = &status["sequencing"];
+    let names: BTreeSet<_> =
+        ["active", "candidate", "previous"].iter().filter_map(|field| sequencing[*field].as_str()).collect();
+    let mut asked = [sequencers.to_vec(), Node::outgoing(cx, consent, names)].concat();
+    asked.sort_by_cached_key(Node::age);
+    asked
+}
 
 /// The id of a node's probe: the same whatever other nodes there are.
 fn probe_id(node: &Node) -> String {

@@ -2,9 +2,12 @@
 //! them or what is served beside them.
 
 use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyPeer};
-use opstack_sdk::kubernetes::{PART_OF, Sources, ingress_rule, network_policy, pods_labelled};
+use opstack_sdk::Kind;
+use opstack_sdk::kubernetes::{PART_OF, Sources, ingress_rule, network_policy, pods_in};
 use opstack_sdk::opstack::active::{NETWORK, network_label};
 use opstack_sdk::opstack::conductor::{CONSENSUS_NAME, RPC_NAME};
+use opstack_sdk::opstack::consent::MemberRole;
+use opstack_sdk::opstack::{BATCHER, CHALLENGER, NODE, PROPOSER};
 
 use crate::checks::ports::listeners;
 use crate::settle::Node;
@@ -54,24 +57,35 @@ pub fn render(node: &Node<'_>) -> NetworkPolicy {
     network_policy(&node.app, rules)
 }
 
+/// Who dials a node: kind of the objects, what they are for the network, and the role in the labels of their pods.
+type Dialer = (Kind, MemberRole, &'static str);
+const BATCHERS: Dialer = (BATCHER, MemberRole::Component, "batcher");
+const PROPOSERS: Dialer = (PROPOSER, MemberRole::Component, "proposer");
+const CHALLENGERS: Dialer = (CHALLENGER, MemberRole::Component, "challenger");
+const REPLICAS: Dialer = (NODE, MemberRole::Replica, "replica");
+const SEQUENCERS: Dialer = (NODE, MemberRole::Sequencer, "sequencer");
+
 /// The operator, and the network's own pods that dial a listener. One port serves all its APIs to whoever reaches it, so those
 /// who send transactions or read blocks are among them.
 fn trusted(node: &Node<'_>, listener: &str) -> Vec<NetworkPolicyPeer> {
     // A proposer reads of op-node alone; a light node follows another one's. Members of op-conductor's cluster don't use each
     // other's RPC, and nobody else talks to them as a member does.
-    let roles: &[&str] = match listener {
-        RPC_NAME => &["batcher", "proposer", "challenger"],
-        CONSENSUS_NAME => &["sequencer"],
-        "node-rpc" => &["batcher", "proposer", "challenger", "replica"],
-        _ => &["batcher", "challenger", "replica"],
+    let dialers: &[Dialer] = match listener {
+        RPC_NAME => &[BATCHERS, PROPOSERS, CHALLENGERS],
+        CONSENSUS_NAME => &[SEQUENCERS],
+        "node-rpc" => &[BATCHERS, PROPOSERS, CHALLENGERS, REPLICAS],
+        _ => &[BATCHERS, CHALLENGERS, REPLICAS],
     };
     let network = network_label(&node.network.namespace, &node.network.name);
-    let of_role = |role: &&str| {
+    let of_dialer = |(kind, role, label): &Dialer| {
+        // Anybody can make pods with such labels; only those count that are in namespaces of the network's owner's choice.
+        let namespaces = node.network.consent().namespaces(node.cx, *kind, *role);
         let part_of = ("app.kubernetes.io/part-of", PART_OF);
-        pods_labelled(None, [part_of, ("app.kubernetes.io/component", *role), (NETWORK, network.as_str())])
+        let labels = [part_of, ("app.kubernetes.io/component", *label), (NETWORK, network.as_str())];
+        pods_in(namespaces.iter().map(String::as_str), labels)
     };
-    let operator = pods_labelled(Some(&node.cx.facts.operator_namespace), []);
-    std::iter::once(operator).chain(roles.iter().map(of_role)).collect()
+    let operator = pods_in([node.cx.facts.operator_namespace.as_str()], []);
+    operator.into_iter().chain(dialers.iter().filter_map(of_dialer)).collect()
 }
 
 fn is_powerful(node: &Node<'_>, listener: &str) -> bool {

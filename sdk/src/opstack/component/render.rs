@@ -7,8 +7,8 @@ use k8s_openapi::api::core::v1::{
 use super::Component;
 use crate::answer::{Answer, Condition, Failure};
 use crate::kubernetes::{
-    Hash, Sources, check_claims, deployment, headless_service, ingress_rule, network_policy, pods_labelled, port,
-    service, stateful_set,
+    Hash, Sources, check_claims, deployment, headless_service, ingress_rule, network_policy, pods_in, port, service,
+    stateful_set,
 };
 use crate::opstack::credentials;
 use crate::opstack::mounted::MountedFile;
@@ -134,8 +134,8 @@ impl Component<'_> {
         let mut rules = vec![];
         if let Some(rpc) = rpc {
             ports.push(port("rpc", rpc.port));
-            let operator = pods_labelled(Some(&self.cx.facts.operator_namespace), []);
-            let peers = [vec![operator], wish.also_from.clone()].concat();
+            let operator = pods_in([self.cx.facts.operator_namespace.as_str()], []);
+            let peers = operator.into_iter().chain(wish.also_from.clone()).collect();
             rules.push(ingress_rule(Sources::Peers(peers), &[("TCP", rpc.port)]));
         }
         if self.metrics.reachable() {

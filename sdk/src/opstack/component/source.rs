@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Component;
 use crate::answer::Condition;
-use crate::opstack::NODE;
+use crate::opstack::consent::{MemberRole, Referrer, find_node};
 use crate::opstack::references::Reference;
 
 /// Condition: the node that the program reads from keeps what it is asked for.
@@ -110,7 +110,10 @@ impl Component<'_> {
     pub fn source(&self, reference: Option<&Reference>) -> Option<Source> {
         let name = reference.map_or_else(|| format!("{}-sequencer", self.network.name), |node| node.name.clone());
         let namespace = reference.map_or(self.network.namespace.as_str(), |node| node.namespace(self.namespace()));
-        let found: Source = self.cx.find(&NODE.to_ref(), namespace, &name).ok().flatten()?;
+        let named = Reference { name: name.clone(), namespace: Some(namespace.into()) };
+        let referrer =
+            Referrer { role: MemberRole::Component, namespace: self.namespace(), field: "spec.sequencerRef" };
+        let found: Source = find_node(self.cx, referrer, &named).ok()?;
         Some(Source { title: format!("OpNode {namespace}/{name}"), ..found })
     }
 
