@@ -98,7 +98,7 @@ impl Specs {
 /// The same node where others look for it that name none.
 fn usual_sequencer(node: &Value) -> Value {
     let mut node = node.clone();
-    node["metadata"] = json!({"name": "devnet-sequencer", "namespace": "optimism-system"});
+    node["metadata"] = json!({"name": "devnet-sequencer", "namespace": NAMESPACE});
     node
 }
 

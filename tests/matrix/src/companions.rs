@@ -28,6 +28,11 @@ pub fn companions(kind: Kind, path: &Path) -> Vec<(Path, Option<Value>)> {
         }
         Kind::Node if within("spec.opNode.sequencer.signer.") => vec![(at("spec.opNode.sequencer.key"), None)],
         Kind::Node if within("spec.opNode.sequencer.key.") => vec![(at("spec.opNode.sequencer.signer"), None)],
+        // A selector counts where it is asked for.
+        Kind::Network if within("spec.allowedNamespaces.") && text.contains(".selector.") => {
+            let role = text.split('.').nth(2).unwrap_or_default();
+            vec![(at(&format!("spec.allowedNamespaces.{role}.from")), Some(json!("Selector")))]
+        }
         Kind::Network if text.ends_with("Config.url") || text == "spec.l2Genesis.url" => {
             vec![(beside("inline"), None), (beside("configMapRef"), None), (beside("sha256"), Some(json!(DIGEST)))]
         }

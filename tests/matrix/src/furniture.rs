@@ -24,6 +24,7 @@ pub fn furnish(documents: &mut Vec<Value>, at: usize, path: &Path) {
         "optimismNetworkRef" | "sequencerRef" | "nodeRef" => {
             let reference = documents[at].pointer(&parent(path)).cloned();
             let kind = if above == "optimismNetworkRef" { Kind::Network } else { Kind::Node };
+            permit(documents);
             twins(documents, kind, reference.as_ref(), &home, name == "namespace");
         }
         _ => {}
@@ -31,6 +32,14 @@ pub fn furnish(documents: &mut Vec<Value>, at: usize, path: &Path) {
     // What is required beside it may lead to a Secret, too.
     if path.fields().any(|field| field == "signer") {
         secrets(documents, &home);
+    }
+}
+
+/// Networks that take part with objects of all namespaces, for references to lead there.
+fn permit(documents: &mut [Value]) {
+    let all = json!({"from": "All"});
+    for network in documents.iter_mut().filter(|document| document["kind"] == Kind::Network.name()) {
+        network["spec"]["allowedNamespaces"] = json!({"replicas": all, "sequencers": all, "components": all});
     }
 }
 
