@@ -2,6 +2,7 @@
 
 mod claims;
 mod client;
+mod consent;
 mod events;
 mod files;
 mod growth;
