@@ -1,4 +1,4 @@
-//! Who may dial the chain's Pods, tried by Pods of another namespace on the ports that the programs listen on.
+//! Who may dial the chain's Pods, tried by Pods of its namespace and of another one on the ports that the programs listen on.
 
 use anyhow::{Context as _, Result, ensure};
 use chain::{CHAIN, NODES, Site, until};
@@ -18,17 +18,20 @@ const ENGINE: u16 = 8551;
 /// `spec.rpc.port` of the batcher, which listens on the loopback.
 const BATCHER_RPC: u16 = 8548;
 
-/// Those who dial: nobody's, and two that have the labels of components of the chain.
-const VISITORS: [Visitor<'_>; 3] = [
+/// Those who dial: nobody's, and two each that have the labels of components of the chain, in a namespace that the network does not
+/// permit and in its own.
+const VISITORS: [Visitor<'_>; 5] = [
     Visitor { namespace: NAMESPACE, name: "stranger", labels: &[] },
     Visitor { namespace: NAMESPACE, name: "like-a-proposer", labels: &component("proposer") },
     Visitor { namespace: NAMESPACE, name: "like-a-batcher", labels: &component("batcher") },
+    Visitor { namespace: CHAIN, name: "as-a-proposer", labels: &component("proposer") },
+    Visitor { namespace: CHAIN, name: "as-a-batcher", labels: &component("batcher") },
 ];
 
 /// Of [`VISITORS`], those who get through.
-type Open = [bool; 3];
-const NOBODY: Open = [false, false, false];
-const EVERYBODY: Open = [true, true, true];
+type Open = [bool; 5];
+const NOBODY: Open = [false; 5];
+const EVERYBODY: Open = [true; 5];
 
 const fn component(role: &str) -> [(&str, &str); 3] {
     [
@@ -50,7 +53,9 @@ pub fn are_enforced(site: &Site) -> Result<()> {
     for visitor in VISITORS {
         kubectl.apply(&visitor.manifest().to_string())?;
     }
-    kubectl.run(["--namespace", NAMESPACE, "wait", "pods", "--all", "--for=condition=Ready", SOON])?;
+    for Visitor { namespace, name, .. } in VISITORS {
+        kubectl.run(["--namespace", namespace, "wait", "pod", name, "--for=condition=Ready", SOON])?;
+    }
 
     of_the_sequencer(site)?;
     let replica = ports(site, &format!("{}-0", NODES[1]))?;
@@ -60,6 +65,9 @@ pub fn are_enforced(site: &Site) -> Result<()> {
     let open = batcher.listening.iter().map(|(name, port)| (name.as_str(), *port, EVERYBODY));
     batcher.are_open_to(kubectl, open.chain([("rpc", BATCHER_RPC, NOBODY)]))?;
     of_metrics(site)?;
+    for Visitor { name, .. } in VISITORS.iter().filter(|visitor| visitor.namespace == CHAIN) {
+        kubectl.run(["--namespace", CHAIN, "delete", "pod", *name, SOON])?;
+    }
     kubectl.run(["delete", "namespace", NAMESPACE, SOON]).map(drop)
 }
 
@@ -67,8 +75,8 @@ fn of_the_sequencer(site: &Site) -> Result<()> {
     let pod = format!("{}-0", NODES[0]);
     let ports = ports(site, &pod)?;
     let open = |name: &str| match name {
-        "node-rpc" => [false, true, true],
-        "geth-http" => [false, false, true],
+        "node-rpc" => [false, false, false, true, true],
+        "geth-http" => [false, false, false, false, true],
         _ => EVERYBODY,
     };
     for name in ["node-rpc", "geth-http", "node-p2p", "geth-p2p", "node-metrics"] {
@@ -84,7 +92,7 @@ fn of_the_sequencer(site: &Site) -> Result<()> {
     figure(
         'C',
         &format!(
-            "X6, X20: from another namespace the ports of {pod} that act on the chain are closed, but for Pods with the labels of those who call them; p2p and metrics are open, the engine is on the loopback: {:?}",
+            "X6, X20: from another namespace the ports of {pod} that act on the chain are closed, to Pods with the labels of components, too, and in the network's namespace open to those alone; p2p and metrics are open, the engine is on the loopback: {:?}",
             ports.listening
         ),
     );
@@ -99,7 +107,7 @@ fn of_metrics(site: &Site) -> Result<()> {
         "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": NAMESPACE } },
         "podSelector": { "matchLabels": { "app.kubernetes.io/component": "proposer" } },
     }]);
-    for (from, open) in [(named, [false, true, false]), (Value::Null, EVERYBODY)] {
+    for (from, open) in [(named, [false, true, false, false, false]), (Value::Null, EVERYBODY)] {
         let patch = json!({ "spec": { "networkPolicy": { "metricsFrom": from } } }).to_string();
         let to = format!("--namespace={CHAIN}");
         site.kubectl().run([&to, "patch", "opnode", node, "--type=merge", "--patch", &patch])?;
