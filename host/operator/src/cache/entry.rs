@@ -65,14 +65,10 @@ impl Entry {
             ("", "Secret") => facts.redact(&mut object),
             // Plugins read text; binary data are mostly plugins themselves.
             ("", "ConfigMap") => leave_out(&mut object, "", "binaryData"),
-            // The larger part, and but for where it runs that of a workload which plugins rendered themselves.
-            ("", "Pod") => keep_only(&mut object, "spec", &["nodeName"]),
-            // It is told again every few minutes; what is kept changes when somebody taints it or it starts again.
-            ("", "Node") => {
-                keep_only(&mut object, "metadata", &["name", "uid", "resourceVersion"]);
-                keep_only(&mut object, "spec", &["taints"]);
-                keep_only(&mut object, "status", &["nodeInfo"]);
-            }
+            // The larger part, and that of a workload which plugins rendered themselves; but for the machine.
+            ("", "Pod") => reduce(&mut object, "spec", &["nodeName"]),
+            // Of a machine, what tells whether it works, and which one it is: not its images and heartbeats.
+            ("", "Node") => reduce_machine(&mut object),
             _ => {}
         }
         let labels = keep.body.then(|| Selectable::of(&object));
@@ -136,10 +132,23 @@ fn leave_out(object: &mut Value, place: &str, field: &str) {
     object.pointer_mut(place).and_then(Value::as_object_mut).and_then(|object| object.remove(field));
 }
 
-/// Leaves of a part of an object only these fields.
-fn keep_only(object: &mut Value, part: &str, fields: &[&str]) {
-    if let Some(part) = object.get_mut(part).and_then(Value::as_object_mut) {
-        part.retain(|field, _| fields.contains(&field.as_str()));
+/// Keeps only some fields of a part of an object.
+fn reduce(object: &mut Value, part: &str, kept: &[&str]) {
+    if let Some(fields) = object.get_mut(part).and_then(Value::as_object_mut) {
+        fields.retain(|field, _| kept.contains(&field.as_str()));
+    }
+}
+
+fn reduce_machine(object: &mut Value) {
+    reduce(object, "metadata", &["name", "uid", "resourceVersion", "labels", "deletionTimestamp"]);
+    reduce(object, "spec", &["taints", "unschedulable"]);
+    reduce(object, "status", &["conditions", "nodeInfo"]);
+    let Some(status) = object.get_mut("status") else { return };
+    reduce(status, "nodeInfo", &["bootID", "machineID", "systemUUID"]);
+    for condition in status["conditions"].as_array_mut().into_iter().flatten() {
+        if let Some(fields) = condition.as_object_mut() {
+            fields.retain(|field, _| ["type", "status"].contains(&field.as_str()));
+        }
     }
 }
 
@@ -176,34 +185,41 @@ mod tests {
         assert!(seen("opstack/op-batcher")["metadata"]["managedFields"].is_null());
     }
 
-    fn entry(kind: &str, object: Value) -> Entry {
+    fn kept(kind: &str, object: Value) -> Value {
         let keep = Keep { body: true, status: false };
-        Entry::of(&GroupKind::new("", kind), object, keep, &Facts::keyed([0; 32]), &Arc::default())
+        let facts = Facts::keyed([0; 32]);
+        Entry::of(&GroupKind::new("", kind), object, keep, &facts, &Arc::default()).parsed()
     }
 
     #[test]
-    fn of_a_pod_is_kept_where_it_runs() {
-        let pod =
-            json!({"metadata": {"name": "a", "uid": "u"}, "spec": {"nodeName": "m1", "containers": [{"name": "c"}]}});
-        assert_eq!(entry("Pod", pod).parsed()["spec"], json!({"nodeName": "m1"}));
+    fn of_a_pod_its_machine_is_kept_and_nothing_else_of_its_spec() {
+        let pod = json!({
+            "metadata": {"name": "p", "namespace": "ns", "uid": "u"},
+            "spec": {"nodeName": "machine", "containers": [{"name": "c"}]},
+            "status": {"phase": "Running"},
+        });
+        let kept = kept("Pod", pod);
+        assert_eq!(kept["spec"], json!({"nodeName": "machine"}));
+        assert_eq!(kept["status"]["phase"], "Running");
     }
 
     #[test]
-    fn a_node_that_says_that_it_lives_is_no_news_and_a_taint_is() {
-        let node = |taints: Value, beat: &str| {
-            entry(
-                "Node",
-                json!({
-                    "metadata": {"name": "m1", "uid": "u", "annotations": {"beat": beat}},
-                    "spec": {"podCIDR": "10.0.0.0/24", "taints": taints},
-                    "status": {"nodeInfo": {"bootID": "b"}, "conditions": [{"type": "Ready", "lastHeartbeatTime": beat}]},
-                }),
-            )
+    fn a_heartbeat_of_a_machine_changes_nothing_that_is_kept() {
+        let machine = |heartbeat: &str, ready: &str| {
+            json!({
+                "metadata": {"name": "m", "uid": "u", "annotations": {"a": heartbeat}},
+                "spec": {"podCIDR": "10.0.0.0/24", "taints": [{"key": "t", "effect": "NoExecute"}]},
+                "status": {
+                    "conditions": [{"type": "Ready", "status": ready, "lastHeartbeatTime": heartbeat}],
+                    "nodeInfo": {"bootID": "b", "kernelVersion": "6"},
+                    "images": [{"names": ["i"]}],
+                },
+            })
         };
-        let (first, second) = (node(json!([]), "1"), node(json!([]), "2"));
-        assert_eq!(first.content, second.content);
-        let tainted = node(json!([{"key": "node.kubernetes.io/out-of-service"}]), "2");
-        assert_ne!(first.content, tainted.content);
-        assert_eq!(tainted.parsed()["status"]["nodeInfo"]["bootID"], "b");
+        let first = kept("Node", machine("1", "True"));
+        assert_eq!(first, kept("Node", machine("2", "True")));
+        assert_ne!(first, kept("Node", machine("2", "Unknown")));
+        assert_eq!(first["spec"], json!({"taints": [{"key": "t", "effect": "NoExecute"}]}));
+        assert_eq!(first["status"]["nodeInfo"], json!({"bootID": "b"}));
     }
 }
