@@ -25,11 +25,13 @@ const ASKS_FOR: &str = "grants.optimism.io/asks-for";
 pub fn definition<W: Workload>(manifest: &Manifest) -> Value {
     let kind = manifest.kind;
     let mut spec = structural::<W::Spec>();
-    if !manifest.rules.is_empty() {
-        let rules: Vec<_> =
-            manifest.rules.iter().map(|(rule, message)| json!({"rule": rule, "message": message})).collect();
-        spec["x-kubernetes-validations"] = rules.into();
-    }
+    add_rules(&mut spec, &manifest.rules);
+    let mut object = json!({
+        "type": "object",
+        "required": ["spec"],
+        "properties": {"spec": spec, "status": lenient(structural::<W::Status>())},
+    });
+    add_rules(&mut object, &manifest.object_rules);
     let mut columns: Vec<_> = manifest.columns.iter().map(column).collect();
     columns.push(json!({"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}));
     json!({
@@ -52,14 +54,17 @@ pub fn definition<W: Workload>(manifest: &Manifest) -> Value {
                 "storage": true,
                 "subresources": {"status": {}},
                 "additionalPrinterColumns": columns,
-                "schema": {"openAPIV3Schema": {
-                    "type": "object",
-                    "required": ["spec"],
-                    "properties": {"spec": spec, "status": lenient(structural::<W::Status>())},
-                }},
+                "schema": {"openAPIV3Schema": object},
             }],
         },
     })
+}
+
+fn add_rules(schema: &mut Value, rules: &[(&str, &str)]) {
+    if !rules.is_empty() {
+        let rules: Vec<_> = rules.iter().map(|(rule, message)| json!({"rule": rule, "message": message})).collect();
+        schema["x-kubernetes-validations"] = rules.into();
+    }
 }
 
 fn column(column: &Column) -> Value {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::answer::Failure;
 use crate::opstack::execution::ExecutionSettings;
+use crate::opstack::owned::OwnedSetting;
 use crate::opstack::shared::Logging;
 
 /// Variable of a node's containers with peers that come and go, separated by commas.
@@ -147,6 +148,9 @@ pub struct ClientFragment {
     pub unsupported: Vec<Unsupported>,
     /// Value of op-node's `--l2.enginekind`: `geth` or `reth`.
     pub engine_kind: String,
+    /// Settings of the client that no hand may change: where it listens, its keys and its data. The node's plugin holds the
+    /// containers against them after the user's pod template was merged; the client's plugin checks `extra_args` itself.
+    pub owned: Vec<OwnedSetting>,
 }
 
 /// A claim template of the StatefulSet.

@@ -131,6 +131,8 @@ pub struct Manifest {
     pub fed_by: Vec<Link>,
     /// CEL rules on `spec`: (rule, message).
     pub rules: Vec<(&'static str, &'static str)>,
+    /// CEL rules on the whole object, of which `metadata.name` is known beside spec and status: (rule, message).
+    pub object_rules: Vec<(&'static str, &'static str)>,
     /// Kinds it may look up.
     pub reads: Vec<KindRef>,
     /// Kinds it may render.
@@ -156,6 +158,7 @@ impl Manifest {
             belongs_to: None,
             fed_by: vec![],
             rules: vec![],
+            object_rules: vec![],
             reads: vec![],
             owns: vec![],
             patches: vec![],

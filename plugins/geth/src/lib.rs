@@ -3,6 +3,7 @@
 //! Support of op-geth ended upstream on 2026-05-31; it follows chains up to Jovian. op-reth is the client for new nodes.
 
 pub mod args;
+pub mod owned;
 pub mod pod;
 
 use opstack_sdk::ExecutionClient;
@@ -20,6 +21,7 @@ impl ExecutionClient for Geth {
     const DATA_FORMAT: &'static str = "geth";
 
     fn render(request: &ClientRequest) -> Result<ClientFragment, Failure> {
+        owned::check(&request.extra_args)?;
         Ok(pod::fragment(request))
     }
 }

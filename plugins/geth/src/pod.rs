@@ -7,6 +7,7 @@ use opstack_sdk::opstack::rpc::is_loopback;
 use std::collections::BTreeMap;
 
 use crate::args::{CONFIG, METRICS_PORT, args, config, data, data_dir, has_config, restart_on, unsupported};
+use crate::owned;
 
 const IMAGE: &str = "us-docker.pkg.dev/oplabs-tools-artifacts/images/op-geth:v1.101702.3";
 /// Claim and volume; other clients and formats have others.
@@ -50,6 +51,7 @@ pub fn fragment(request: &ClientRequest) -> ClientFragment {
         grace_period_seconds: GRACE_SECONDS,
         unsupported: unsupported(request),
         engine_kind: "geth".into(),
+        owned: owned::settings().0,
     }
 }
 

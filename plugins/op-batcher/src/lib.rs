@@ -45,13 +45,14 @@ impl Workload for OpBatcher {
 
     fn reconcile(cx: &Context<'_>, object: &Object<BatcherSpec>) -> Result<Answer<BatcherStatus>, Failure> {
         let spec = &object.spec;
-        let component = Component::open(cx, &object.metadata, &PROGRAM, spec.common())?;
+        let component = Component::open(cx, (&object.metadata, &object.status), &PROGRAM, spec.common())?;
         let signing = component.signing()?;
         let sequencer = obstacle(Sequencer::find(&component, spec))?;
         let miner = Miner::find(&component, spec);
         let account = signing.as_ref().ok();
         let status = |phase| BatcherStatus {
             phase,
+            processes: component.processes(),
             account: account.and_then(signing::Signing::address),
             balance: Account::of(cx).map(|account| account.ether()),
             sources: sequencer.iter().flat_map(Sequencer::nodes).collect(),

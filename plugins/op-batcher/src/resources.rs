@@ -22,6 +22,7 @@ pub static PROGRAM: Program = Program {
     // seconds, and some more); what was not sent is loaded again from the safe head at the next start. Nothing is lost, and
     // `admin_stopBatcher` before it would wait for the same.
     grace_seconds: 300,
+    owned: &[],
 };
 
 /// The two RPCs of the sequencer.

@@ -1,7 +1,7 @@
 //! What is known of a running batcher.
 
 use opstack_sdk::answer::{Condition, Probe};
-use opstack_sdk::opstack::component::{Account, Component, LastSent, Sent};
+use opstack_sdk::opstack::component::{Account, Component, LastSent, Process, Sent};
 use opstack_sdk::opstack::observed::{metric, rpc_probe};
 use opstack_sdk::opstack::status::{L1_CONNECTED, L2_CONNECTED, Phase};
 use opstack_sdk::values::rfc3339;
@@ -33,6 +33,9 @@ pub struct BatcherStatus {
     /// The nodes whose RPCs it dials (`namespace/name`); none where it is given URLs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
+    /// Processes of the program that may be running: of pods that were bound to a machine and are not known to have ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub processes: Vec<Process>,
     /// What the batcher did.
     pub batcher_info: BatcherInfo,
 }

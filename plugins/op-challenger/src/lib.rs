@@ -2,7 +2,6 @@
 //!
 //! It keeps its state on a volume, and runs the fault proof machine itself: there are no Jobs.
 
-use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::ConfigMap;
 use opstack_sdk::answer::{Answer, Condition, Failure};
 use opstack_sdk::cluster::{Context, kind_of};
@@ -31,6 +30,19 @@ pub struct OpChallenger;
 
 register_workload!(OpChallenger);
 
+/// Claims are called after their template, then after the object: `data-geth-x-0` is that of a node `x`, and would be that of a
+/// challenger `geth-x`.
+const NAME_RULE: (&str, &str) = (
+    "has(self.status) || !self.metadata.name.matches('^(op-node|op-conductor|geth|reth)-')",
+    "metadata.name must not begin with op-node-, op-conductor-, geth- or reth-, or the challenger and a node would share a volume; use another name",
+);
+
+/// Checks the name of a new object as [`NAME_RULE`] does.
+fn check_claim_name(name: &str) -> Result<(), Failure> {
+    let is_taken = ["op-node-", "op-conductor-", "geth-", "reth-"].iter().any(|start| name.starts_with(start));
+    if is_taken { Err(Failure::invalid("metadata.name", format!("{name:?}: {}", NAME_RULE.1))) } else { Ok(()) }
+}
+
 impl Workload for OpChallenger {
     type Spec = ChallengerSpec;
     type Status = ChallengerStatus;
@@ -38,8 +50,8 @@ impl Workload for OpChallenger {
     fn manifest() -> Manifest {
         let mut manifest = manifest(&PROGRAM, env!("CARGO_PKG_VERSION"), CHALLENGER);
         manifest.reads.extend([NODE.to_ref(), kind_of::<ConfigMap>()]);
-        manifest.owns.retain(|kind| kind.kind != "Deployment");
-        manifest.owns.extend([kind_of::<StatefulSet>(), kind_of::<ConfigMap>()]);
+        manifest.owns.push(kind_of::<ConfigMap>());
+        manifest.object_rules.push(NAME_RULE);
         manifest.rpc_methods.push("eth_getCode");
         manifest.columns.extend([
             Column::integer("Games", ".status.challengerInfo.activeGames"),
@@ -52,7 +64,10 @@ impl Workload for OpChallenger {
     fn reconcile(cx: &Context<'_>, object: &Object<ChallengerSpec>) -> Result<Answer<ChallengerStatus>, Failure> {
         let spec = &object.spec;
         let games = Games::of(&spec.fault_proof);
-        let component = Component::open(cx, &object.metadata, &PROGRAM, spec.common())?;
+        let component = Component::open(cx, (&object.metadata, &object.status), &PROGRAM, spec.common())?;
+        if object.status.is_null() {
+            check_claim_name(&object.metadata.name)?;
+        }
         spec.fault_proof.cannon.check_paths()?;
         let signing = component.signing()?;
         let factory = factory(&component.network, spec);
@@ -61,6 +76,7 @@ impl Workload for OpChallenger {
         let address = account.and_then(signing::Signing::address);
         let status = |phase| ChallengerStatus {
             phase,
+            processes: component.processes(),
             account: address.clone(),
             balance: Account::of(cx).map(|account| account.ether()),
             sources: endpoints.iter().flat_map(Endpoints::nodes).collect(),

@@ -7,6 +7,7 @@ use opstack_sdk::opstack::endpoint::Endpoint;
 use opstack_sdk::opstack::mounted::MountedFile;
 use opstack_sdk::opstack::network::{ChainFile, GENESIS, L1_CHAIN_CONFIG, ROLLUP_CONFIG};
 use opstack_sdk::opstack::node::Rpc;
+use opstack_sdk::opstack::owned::Owned;
 use opstack_sdk::opstack::upstream::Upstream;
 use opstack_sdk::values::Address;
 
@@ -25,6 +26,7 @@ pub static PROGRAM: Program = Program {
     limits: ("2000m", "4Gi"),
     // A transaction in flight is waited for: five confirmations of twelve seconds, and some more.
     grace_seconds: 120,
+    owned: &[Owned::new("datadir", "spec.dataDir")],
 };
 
 const DATA: &str = "data";

@@ -1,7 +1,7 @@
 //! What is known of a running challenger.
 
 use opstack_sdk::answer::{Condition, Probe};
-use opstack_sdk::opstack::component::{Component, LastSent, METRICS, Sent};
+use opstack_sdk::opstack::component::{Component, LastSent, METRICS, Process, Sent};
 use opstack_sdk::opstack::observed::{Finding, has_code, metric, rpc_probe};
 use opstack_sdk::opstack::status::{L1_CONNECTED, L2_CONNECTED, Phase};
 use opstack_sdk::values::{Address, rfc3339};
@@ -37,6 +37,9 @@ pub struct ChallengerStatus {
     /// The nodes whose RPCs it dials (`namespace/name`); none where it is given URLs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
+    /// Processes of the program that may be running: of pods that were bound to a machine and are not known to have ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub processes: Vec<Process>,
     /// What the challenger did.
     pub challenger_info: ChallengerInfo,
 }

@@ -2,13 +2,14 @@
 
 use opstack_sdk::Object;
 use opstack_sdk::answer::{Failure, FieldError};
-use opstack_sdk::kubernetes::check_name;
+use opstack_sdk::kubernetes::{check_name, check_new_name};
 use opstack_sdk::opstack::network::Network;
 use opstack_sdk::opstack::overrides::check_extra_args;
 
 use crate::chain::Chain;
 use crate::client::settings_path;
 use crate::conductor;
+use crate::owned;
 use crate::spec::{OpNodeSpec, ServiceType, SyncMode};
 
 mod operated;
@@ -68,9 +69,15 @@ pub fn spec(me: &Object<OpNodeSpec>, network: &Network) -> Result<(), Failure> {
     errors.extend(operated::errors(spec, network));
     errors.extend(conductor::errors(spec));
     errors.extend(check_name(&me.metadata).err());
+    if me.status.is_null() {
+        errors.extend(check_new_name(&me.metadata).err());
+    }
     errors.extend(node_port(spec));
     errors.extend(spec.network_policy.errors());
     errors.extend(check_extra_args(&spec.extra_args).err());
+    let owned = owned::op_node();
+    errors.extend(owned.check_args("spec.extraArgs", &spec.extra_args));
+    errors.extend(owned.check_env("spec.extraEnv", &spec.extra_env));
     errors.extend(
         check_extra_args(&spec.execution_client.extra_args)
             .err()

@@ -5,9 +5,11 @@ use opstack_sdk::execution::{ClientRequest, MountPoint, Mounts};
 use opstack_sdk::opstack::endpoint::Endpoint;
 use opstack_sdk::opstack::execution::ExecutionSettings;
 use opstack_sdk::opstack::honoured::Honoured;
+use opstack_sdk::opstack::owned::OwnedSettings;
 use opstack_sdk::opstack::peers::is_enode;
 
 use crate::checks;
+use crate::owned::VARIABLES;
 use crate::settle::Node;
 use crate::spec::{OpNodeSpec, SyncMode};
 
@@ -39,6 +41,13 @@ impl Node<'_> {
             ),
             other => other,
         })?;
+        // The variables that this plugin gives to every container are the operator's too.
+        let owned = OwnedSettings(std::mem::take(&mut self.fragment.owned)).with_variables(&VARIABLES);
+        let errors = owned.check_env("spec.executionClient.extraEnv", &self.spec().execution_client.extra_env);
+        self.fragment.owned = owned.0;
+        if !errors.is_empty() {
+            return Err(Failure::Invalid(errors));
+        }
         for lack in &self.fragment.unsupported {
             self.honoured.refuse(format!("{prefix}.{}", lack.path), &lack.reason);
         }

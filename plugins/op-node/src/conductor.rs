@@ -19,6 +19,7 @@ use opstack_sdk::opstack::network::Network;
 use opstack_sdk::opstack::overrides::{check_extra_args, with_extra_args, with_extra_env};
 use opstack_sdk::opstack::shared::{Resources, ResourcesSpec};
 
+use crate::owned;
 use crate::resources::container_ports;
 use crate::settle::Node;
 use crate::spec::OpNodeSpec;
@@ -35,9 +36,6 @@ const DATA_DIR: &str = "/data/op-conductor";
 const CONFIG_MAP: &str = "conductor";
 /// Its key: whether this one begins the cluster.
 const BOOTSTRAP: &str = "bootstrap";
-/// Flags that would begin a second cluster, or keep this member from what it is for.
-const FLAGS: [&str; 3] = ["raft.bootstrap", "raft.server.id", "paused"];
-
 /// op-conductor of a node, settled.
 #[derive(Clone, Debug)]
 pub struct Conductor {
@@ -116,22 +114,13 @@ impl Conductor {
 
 /// What is wrong with its settings.
 pub fn errors(spec: &OpNodeSpec) -> Vec<FieldError> {
+    const ARGS: &str = "spec.conductor.extraArgs";
     let conductor = &spec.conductor;
-    let extra = check_extra_args(&conductor.extra_args).err();
-    let mut errors: Vec<_> =
-        extra.map(|error| FieldError::new("spec.conductor.extraArgs", error.message)).into_iter().collect();
-    let message =
-        |given: &str| format!("{given} is for the operator, lest two clusters choose a sequencer each; leave it out");
-    for flag in FLAGS {
-        let variable = format!("OP_CONDUCTOR_{}", flag.to_uppercase().replace('.', "_"));
-        let argument = |arg: &String| arg.trim_start_matches('-').split('=').next() == Some(flag);
-        if conductor.extra_args.iter().any(argument) {
-            errors.push(FieldError::new("spec.conductor.extraArgs", message(&format!("--{flag}"))));
-        }
-        if conductor.extra_env.iter().any(|entry| entry.name == variable) {
-            errors.push(FieldError::new("spec.conductor.extraEnv", message(&variable)));
-        }
-    }
+    let owned = owned::op_conductor();
+    let secret = check_extra_args(&conductor.extra_args).err();
+    let mut errors: Vec<_> = secret.map(|error| FieldError::new(ARGS, error.message)).into_iter().collect();
+    errors.extend(owned.check_args(ARGS, &conductor.extra_args));
+    errors.extend(owned.check_env("spec.conductor.extraEnv", &conductor.extra_env));
     errors
 }
 

@@ -13,6 +13,9 @@ pub mod conductor;
 pub mod honour;
 pub mod keys;
 pub mod labels;
+#[cfg(test)]
+mod names;
+pub mod owned;
 pub mod peering;
 pub mod probes;
 pub mod resources;
@@ -31,6 +34,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use opstack_sdk::answer::{Answer, Condition, Event, Failure};
 use opstack_sdk::cluster::kind_of;
+use opstack_sdk::kubernetes::NAME_RULES;
 use opstack_sdk::manifest::{Column, Patches};
 use opstack_sdk::opstack::credentials;
 use opstack_sdk::opstack::network::Network;
@@ -94,6 +98,7 @@ impl Workload for OpNode {
             belongs_to: Some(NETWORK.at(".spec.optimismNetworkRef")),
             fed_by: vec![NODE.at(".status.sources[*]")],
             rules: RULES.to_vec(),
+            object_rules: NAME_RULES.to_vec(),
             reads: vec![
                 NETWORK.to_ref(),
                 NODE.to_ref(),

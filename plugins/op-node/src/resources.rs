@@ -9,10 +9,12 @@ use opstack_sdk::kubernetes::{
 };
 use opstack_sdk::opstack::consent::MemberRole;
 use opstack_sdk::opstack::overrides::with_pod_template;
+use opstack_sdk::opstack::owned::OwnedSettings;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 use crate::client::{FILES, settings_path};
+use crate::owned;
 use crate::settle::Node;
 use crate::side_by_side::Nodes;
 use crate::spec::Rollout;
@@ -104,7 +106,11 @@ fn workload(node: &Node<'_>) -> Result<StatefulSet, Failure> {
     let mut template = pod_template(&node.app, pod::spec(node), Hash::of(hash));
     let labels = template.metadata.get_or_insert_default().labels.get_or_insert_default();
     labels.extend(crate::labels::initial(node));
-    let template = with_pod_template(template, &node.spec().pod_template)?;
+    let (op_node, conductor) = (owned::op_node(), owned::op_conductor());
+    let of_client = OwnedSettings(node.fragment.owned.clone());
+    let client = node.fragment.containers.iter().map(|container| (container.name.as_str(), &of_client));
+    let programs: Vec<_> = client.chain([("op-node", &op_node), ("op-conductor", &conductor)]).collect();
+    let template = with_pod_template(template, &node.spec().pod_template, &programs)?;
     let claims = pod::claims(node);
     check_claims(&claims)?;
     let mut workload = stateful_set(&node.app, node.spec().pods(), template, claims);

@@ -10,6 +10,7 @@
 //!             the old one is again           it fell behind, and the old one did not
 //! ```
 
+use opstack_sdk::kubernetes::APART;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -104,9 +105,10 @@ impl Wanted {
 
 impl Names {
     /// The workload for a client that comes beside the one called `taken`: the one where it was, a new one, or the first.
-    fn beside(&self, client: &str, taken: &str) -> String {
+    pub fn beside(&self, client: &str, taken: &str) -> String {
         let noted = self.noted.get(client).cloned();
-        let new = || format!("{}-{client}", self.node);
+        // No node may be called so: it would share the keys of the workload.
+        let new = || format!("{}{APART}{client}", self.node);
         noted
             .filter(|name| name != taken)
             .or_else(|| Some(new()).filter(|name| name != taken))

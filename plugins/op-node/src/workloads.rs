@@ -121,6 +121,7 @@ impl Workloads {
     /// `invalid` when one that should come can't be named.
     pub fn intend(cx: &Context<'_>, me: &Object<OpNodeSpec>, network: &Network) -> Result<Self, Failure> {
         let spec = &me.spec;
+        check_not_a_workload(cx, me)?;
         let wanted = Wanted {
             client: client_name(spec, network),
             spec: Execution::of(spec),
@@ -216,6 +217,28 @@ fn client_name(spec: &OpNodeSpec, network: &Network) -> String {
 
 /// Pods carry their workload's name in a label, after its kind: `statefulset.<name>`, of at most 63 characters.
 const LONGEST_NAME: usize = 51;
+
+/// Earlier versions of the operator called the workload of a second client `<node>-<client>`, and it keeps that name: a new node that
+/// is called so would share its keys.
+fn check_not_a_workload(cx: &Context<'_>, me: &Object<OpNodeSpec>) -> Result<(), Failure> {
+    let Metadata { name, namespace, .. } = &me.metadata;
+    if !me.status.is_null() {
+        return Ok(());
+    }
+    for json in cx.cluster.list(&NODE.to_ref(), Some(namespace), "") {
+        let Ok(other) = serde_json::from_str::<Object<Value>>(&json) else { continue };
+        let WorkloadsStatus { serving, coming, leaving, of_clients } = WorkloadsStatus::read(&other.status);
+        let running = serving.into_iter().chain(coming).chain(leaving).map(|workload| workload.name);
+        if other.metadata.name != *name && running.chain(of_clients.into_values()).any(|known| known == *name) {
+            let message = format!(
+                "{name:?} is the StatefulSet of an execution client of OpNode {}, whose keys this node would share; use another name",
+                other.metadata.place()
+            );
+            return Err(Failure::invalid("metadata.name", message));
+        }
+    }
+    Ok(())
+}
 
 fn check_name(cx: &Context<'_>, metadata: &Metadata, name: &str) -> Result<(), Failure> {
     const PATH: &str = "spec.executionClient.name";

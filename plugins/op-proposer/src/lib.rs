@@ -47,7 +47,7 @@ impl Workload for OpProposer {
 
     fn reconcile(cx: &Context<'_>, object: &Object<ProposerSpec>) -> Result<Answer<ProposerStatus>, Failure> {
         let spec = &object.spec;
-        let component = Component::open(cx, &object.metadata, &PROGRAM, spec.common())?;
+        let component = Component::open(cx, (&object.metadata, &object.status), &PROGRAM, spec.common())?;
         args::check(spec, component.network.spec.l1_chain_id.get())?;
         let signing = component.signing()?;
         let contract = obstacle(Contract::find(&component.network, spec))?;
@@ -56,6 +56,7 @@ impl Workload for OpProposer {
         let address = account.and_then(signing::Signing::address);
         let status = |phase| ProposerStatus {
             phase,
+            processes: component.processes(),
             account: address.clone(),
             balance: Account::of(cx).map(|account| account.ether()),
             sources: Upstream::nodes(outputs.iter().map(|outputs| &outputs.upstream)),

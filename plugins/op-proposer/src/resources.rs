@@ -22,6 +22,7 @@ pub static PROGRAM: Program = Program {
     limits: ("500m", "1Gi"),
     // A transaction in flight is waited for: five confirmations of twelve seconds, and some more.
     grace_seconds: 120,
+    owned: &[],
 };
 
 /// Types of games whose claims are super roots: 4 and 5 refuse any other source (op-proposer/proposer/config.go), and

@@ -1,7 +1,7 @@
 //! What is known of a running proposer.
 
 use opstack_sdk::answer::{Condition, Probe};
-use opstack_sdk::opstack::component::{Account, Component};
+use opstack_sdk::opstack::component::{Account, Component, Process};
 use opstack_sdk::opstack::observed::{Finding, has_code, metric, result, rpc_probe};
 use opstack_sdk::opstack::status::{L1_CONNECTED, L2_CONNECTED, Phase};
 use opstack_sdk::values::{rfc3339, unix_seconds};
@@ -34,6 +34,9 @@ pub struct ProposerStatus {
     /// The nodes whose RPCs it dials (`namespace/name`); none where it is given URLs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
+    /// Processes of the program that may be running: of pods that were bound to a machine and are not known to have ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub processes: Vec<Process>,
     /// What the proposer did.
     pub proposer_info: ProposerInfo,
 }

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod chains;
+pub mod owned;
 pub mod pod;
 
 use opstack_sdk::ExecutionClient;
@@ -19,6 +20,7 @@ impl ExecutionClient for Reth {
     const DATA_FORMAT: &'static str = "reth";
 
     fn render(request: &ClientRequest) -> Result<ClientFragment, Failure> {
+        owned::check(&request.extra_args)?;
         pod::fragment(request)
     }
 }

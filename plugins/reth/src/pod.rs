@@ -7,6 +7,7 @@ use opstack_sdk::kubernetes::{liveness, mount, mount_read_only, readiness, restr
 use opstack_sdk::opstack::rpc::is_loopback;
 
 use crate::args::{METRICS_PORT, args, data_dir, has_file, unsupported};
+use crate::owned;
 
 const IMAGE: &str = "us-docker.pkg.dev/oplabs-tools-artifacts/images/op-reth:v2.4.0";
 /// Claim and volume; other clients and formats have others.
@@ -34,6 +35,7 @@ pub fn fragment(request: &ClientRequest) -> Result<ClientFragment, Failure> {
         grace_period_seconds: GRACE_SECONDS,
         unsupported: unsupported(request),
         engine_kind: "reth".into(),
+        owned: owned::settings().0,
         ..ClientFragment::default()
     })
 }

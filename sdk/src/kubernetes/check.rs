@@ -33,6 +33,42 @@ pub fn fits_service(name: &str) -> bool {
     name.len() <= LONGEST_NAME && !name.contains('.')
 }
 
+/// Stands in the names of children of which an object of another name could have one that is called alike.
+pub const APART: &str = "--";
+/// Endings of the names of an object's children, beside those that end with a number.
+const CHILDREN: [&str; 5] = ["-headless", "-p2p", "-beside", "-sequencers", "-active"];
+
+/// Rules for the name of a new object of a kind of the OP Stack: (CEL on the object, message). With them no child of one object is
+/// called as a child of another one of its namespace. An object that has a status was there before them, and may be changed.
+pub const NAME_RULES: [(&str, &str); 2] = [
+    (
+        "has(self.status) || !self.metadata.name.contains('--')",
+        "metadata.name must not hold \"--\", which stands in the names of what belongs to an object; use another name",
+    ),
+    (
+        "has(self.status) || !self.metadata.name.matches('-(headless|p2p|beside|sequencers|active|p2p-[0-9]+)$')",
+        "metadata.name must not end with -headless, -p2p, -p2p-<number>, -beside, -sequencers or -active, as names of what belongs to another object do; use another name",
+    ),
+];
+
+/// Checks the name of a new object as [`NAME_RULES`] do, for objects that no API server has checked.
+///
+/// # Errors
+/// `invalid`, with what it must not hold.
+pub fn check_new_name(metadata: &Metadata) -> Result<(), FieldError> {
+    let name = metadata.name.as_str();
+    let numbered = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let is_numbered = numbered.len() < name.len() && numbered.ends_with("-p2p-");
+    let [(_, apart), (_, child)] = NAME_RULES;
+    if name.contains(APART) {
+        return Err(FieldError::new("metadata.name", format!("{name:?}: {apart}")));
+    }
+    if is_numbered || CHILDREN.iter().any(|ending| name.ends_with(ending)) {
+        return Err(FieldError::new("metadata.name", format!("{name:?}: {child}")));
+    }
+    Ok(())
+}
+
 /// Checks a pod with all that its user gave to it.
 ///
 /// # Errors

@@ -1,4 +1,6 @@
-//! Workloads: a StatefulSet for what keeps data, a Deployment for what does not.
+//! Workloads: a Deployment, or a StatefulSet, whose pods have names. While the object of a pod exists, no second one of its name is made,
+//! whatever became of its machine; a Deployment makes one as soon as the first is
+//! being deleted.
 
 use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStrategy, StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy,
@@ -14,8 +16,8 @@ use std::collections::BTreeMap;
 
 use super::App;
 
-/// The Deployment named after the custom resource: one pod, and never a second beside it, because two processes
-/// with one key on L1 get in each other's way.
+/// The Deployment named after the custom resource, which ends the old pod before it makes the new one. On a machine that is out of
+/// reach the old one may live on beside the new one: what must not run twice is a StatefulSet.
 pub fn deployment(app: &App, replicas: i32, template: PodTemplateSpec) -> Deployment {
     let spec = DeploymentSpec {
         replicas: Some(replicas),
@@ -28,7 +30,8 @@ pub fn deployment(app: &App, replicas: i32, template: PodTemplateSpec) -> Deploy
 }
 
 /// The StatefulSet named after the custom resource, behind its headless Service. Claims stay when pods or the
-/// StatefulSet go; pods start together, since none depends on another, and are updated one by one.
+/// StatefulSet go; pods start together, since none depends on another, and are updated one by one. `Parallel` is about pods of
+/// different names: with `OrderedReady` a pod that never gets ready would keep its own correction from being rolled out.
 pub fn stateful_set(
     app: &App,
     replicas: i32,

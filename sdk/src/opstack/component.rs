@@ -3,42 +3,48 @@
 //! What they share is decided here once: the fields every spec has, inheritance, arguments and environment of
 //! `op-service`, the pod, and the objects around it. A plugin adds its program's own arguments and its facts.
 
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Namespace, Secret, Service, ServiceAccount};
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use serde_json::Value;
 
 use super::consent::MemberRole;
 use super::endpoint::Endpoint;
 use super::network::Network;
 use super::overrides;
+use super::owned::{KEYS, METRICS as METRICS_FLAGS, Owned, OwnedSettings, RPC};
 use super::references::Reference;
 use super::resources::{Resources, ResourcesSpec};
 use super::shared::{Logging, Metrics, Security};
 use super::signing::{NoSigner, Signing};
 use super::status::{ERROR, PENDING, Phase};
 use super::upstream::L2;
-use super::{NETWORK, NODE};
+use super::{BATCHER, CHALLENGER, NETWORK, NODE, PROPOSER};
 use crate::answer::{Condition, Failure};
 use crate::cluster::{Context, kind_of};
-use crate::kubernetes::{App, Component as Labels, check_name};
+use crate::kubernetes::{App, Component as Labels, NAME_RULES, check_name, check_new_name};
 use crate::manifest::{Column, Kind, Manifest, Targets};
 use crate::object::Metadata;
 
 mod account;
+mod claim;
 mod observe;
 mod obstacle;
 mod pod;
+mod processes;
 mod render;
-mod rivals;
 mod source;
 mod spec;
 
 pub use account::{Account, LastSent, Sent};
 pub use observe::METRICS;
 pub use obstacle::{Obstacle, obstacle};
+pub use processes::{PROCESS_ENDED, Process};
 pub use render::{RpcServer, Work};
 pub use source::{Source, Wanted};
 pub use spec::Common;
+
+use processes::Processes;
 
 /// The program of a kind.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +65,25 @@ pub struct Program {
     pub limits: (&'static str, &'static str),
     /// What it needs to stop cleanly.
     pub grace_seconds: i64,
+    /// Settings that are the operator's, beside those of keys, metrics and RPC, which every program has.
+    pub owned: &'static [Owned],
+}
+
+impl Program {
+    /// The settings that no hand may change.
+    fn owned_settings(&self) -> OwnedSettings {
+        OwnedSettings::of(self.prefix, &[KEYS, METRICS_FLAGS, RPC, self.owned])
+    }
+
+    /// Checks what the user adds to the program.
+    fn check_extra(&self, common: &Common<'_>) -> Result<(), Failure> {
+        const ARGS: &str = "spec.extraArgs";
+        let owned = self.owned_settings();
+        let mut errors: Vec<_> = overrides::check_extra_args(common.extra_args).err().into_iter().collect();
+        errors.extend(owned.check_args(ARGS, common.extra_args));
+        errors.extend(owned.check_env("spec.extraEnv", common.extra_env));
+        if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
+    }
 }
 
 /// The manifest of a component: what every one of them reads, owns and shows.
@@ -76,11 +101,28 @@ pub fn manifest(program: &Program, version: &'static str, kind: Kind) -> Manifes
             "has(self.privateKey) != has(self.signer)",
             "exactly one of privateKey and signer is needed: who signs the transactions on L1?",
         )],
-        reads: vec![NETWORK.to_ref(), kind_of::<Namespace>(), kind_of::<Secret>(), kind_of::<ServiceAccount>()],
+        object_rules: NAME_RULES.to_vec(),
+        reads: vec![
+            NETWORK.to_ref(),
+            // Whether the network permits the object's namespace.
+            kind_of::<Namespace>(),
+            // Who else claims the account.
+            BATCHER.to_ref(),
+            PROPOSER.to_ref(),
+            CHALLENGER.to_ref(),
+            kind_of::<ServiceAccount>(),
+            kind_of::<Secret>(),
+            // Which processes may be running.
+            kind_of::<StatefulSet>(),
+            kind_of::<Pod>(),
+            kind_of::<Node>(),
+        ],
         owns: vec![
             kind_of::<ServiceAccount>(),
             kind_of::<Service>(),
             kind_of::<NetworkPolicy>(),
+            kind_of::<StatefulSet>(),
+            // Earlier versions of the operator made one in place of the StatefulSet: it is seen, and pruned.
             kind_of::<Deployment>(),
         ],
         targets: Targets::of_users(),
@@ -105,6 +147,7 @@ pub struct Component<'a> {
     /// Metrics settings.
     pub metrics: Metrics,
     l1_fingerprint: Option<String>,
+    processes: Processes,
     program: &'static Program,
     common: Common<'a>,
     logging: Logging,
@@ -113,20 +156,23 @@ pub struct Component<'a> {
 }
 
 impl<'a> Component<'a> {
-    /// Finds the network and settles what is inherited from it.
+    /// Finds the network and settles what is inherited from it. `status` is what was reported last.
     ///
     /// # Errors
     /// `waiting` when the network, its L1 endpoint or the Secret of that is missing; `not permitted` when the network is that of
     /// another namespace and does not permit this one; `invalid` for contradictions.
     pub fn open(
         cx: &'a Context<'a>,
-        metadata: &'a Metadata,
+        (metadata, status): (&'a Metadata, &Value),
         program: &'static Program,
         common: Common<'a>,
     ) -> Result<Self, Failure> {
         let invalid = |error| Failure::Invalid(vec![error]);
         check_name(metadata).map_err(invalid)?;
-        overrides::check_extra_args(common.extra_args).map_err(invalid)?;
+        if status.is_null() {
+            check_new_name(metadata).map_err(invalid)?;
+        }
+        program.check_extra(&common)?;
         let unclear: Vec<_> = common.network_policy.errors().collect();
         if !unclear.is_empty() {
             return Err(Failure::Invalid(unclear));
@@ -138,10 +184,12 @@ impl<'a> Component<'a> {
         let resources = Resources::inherit(layers, "spec.resources").map_err(invalid)?;
         let labels = Labels { program: program.name, role: program.role };
         let l1 = network.l1_rpc(common.l1)?;
+        let app = App::new(&metadata.namespace, &metadata.name, labels);
         Ok(Self {
             cx,
             metadata,
-            app: App::new(&metadata.namespace, &metadata.name, labels),
+            processes: Processes::find(cx, &app, metadata, status)?,
+            app,
             l1_fingerprint: l1.fingerprint(cx, &metadata.namespace)?,
             l1,
             metrics: Metrics::inherit(common.metrics, &shared.metrics),
@@ -172,6 +220,11 @@ impl<'a> Component<'a> {
         Signing::find(self.cx, self.namespace(), self.common.private_key, self.common.signer)
     }
 
+    /// The processes that may be running, for `status.processes`.
+    pub fn processes(&self) -> Vec<Process> {
+        self.processes.alive.clone()
+    }
+
     /// Whether the user wants no pod.
     pub fn stopped(&self) -> bool {
         self.common.replicas == 0
@@ -179,8 +232,8 @@ impl<'a> Component<'a> {
 
     /// The phase, from how the workload is doing and what the program says, and what keeps the object from being ready: a pod
     /// that is ready runs a program that answers.
-    fn phase(&self, workload: &str) -> (Phase, Option<Condition>) {
-        match Phase::of_workload(self.cx, workload, &self.metadata.name, self.common.replicas) {
+    fn phase(&self) -> (Phase, Option<Condition>) {
+        match Phase::of_workload(self.cx, "StatefulSet", &self.metadata.name, self.common.replicas) {
             Phase::Running => (self.phase_of_program(), self.not_ready()),
             phase => (phase, None),
         }

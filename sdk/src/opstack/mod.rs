@@ -22,6 +22,7 @@ pub mod network_status;
 pub mod node;
 pub mod observed;
 pub mod overrides;
+pub mod owned;
 pub mod peers;
 pub mod policy;
 pub mod references;

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::{EnvVar, PodTemplateSpec};
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
+use super::owned::{self, OwnedSettings};
 use crate::answer::{Failure, FieldError};
 use crate::kubernetes::{check_pod, merge_pod_template};
 
@@ -34,15 +35,20 @@ const SECRET_FLAGS: [&str; 7] = [
     "p2p-secret-key-hex",
 ];
 
+/// Whether a flag's value is a secret.
+pub(super) fn is_secret(flag: &str) -> bool {
+    SECRET_FLAGS.contains(&flag)
+}
+
 /// Refuses secrets in `spec.extraArgs`.
 pub fn check_extra_args(args: &[String]) -> Result<(), FieldError> {
     let flag = |arg: &String| arg.trim_start_matches('-').split('=').next().unwrap_or_default().to_string();
-    match args.iter().find(|arg| arg.starts_with('-') && SECRET_FLAGS.contains(&flag(arg).as_str())) {
+    match args.iter().find(|arg| arg.starts_with('-') && is_secret(&flag(arg))) {
         None => Ok(()),
         Some(arg) => Err(FieldError::new(
             "spec.extraArgs",
             format!(
-                "--{} would show a secret to everybody who can read pods; use spec.privateKey, spec.signer, or spec.extraEnv with a secretKeyRef",
+                "--{} would show a secret to everybody who can read pods; leave it out: the spec has fields for keys and signers, which name Secrets",
                 flag(arg)
             ),
         )),
@@ -71,11 +77,21 @@ pub fn with_extra_env(mut env: Vec<EnvVar>, extra: &[EnvVar]) -> Vec<EnvVar> {
     env
 }
 
-/// The template with `spec.podTemplate` merged over it, and checked with all that the user gave to it.
+/// The template with `spec.podTemplate` merged over it, and checked with all that the user gave to it. Of the containers in
+/// `programs` the operator's settings stay as they are.
 ///
 /// # Errors
 /// `invalid` when the merge or the outcome is.
-pub fn with_pod_template(template: PodTemplateSpec, patch: &Value) -> Result<PodTemplateSpec, Failure> {
-    let merged = merge_pod_template(template, patch).map_err(|error| Failure::invalid("spec.podTemplate", error))?;
+pub fn with_pod_template(
+    template: PodTemplateSpec,
+    patch: &Value,
+    programs: &[(&str, &OwnedSettings)],
+) -> Result<PodTemplateSpec, Failure> {
+    let merged =
+        merge_pod_template(template.clone(), patch).map_err(|error| Failure::invalid("spec.podTemplate", error))?;
+    let errors = owned::errors(&template, &merged, programs);
+    if !errors.is_empty() {
+        return Err(Failure::Invalid(errors));
+    }
     check_pod(&merged).map(|()| merged)
 }

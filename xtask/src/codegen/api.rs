@@ -14,11 +14,12 @@ pub const PATH: &str = "docs/plugin-api.md";
 const BEGIN: &str = "<!-- What follows is written by `cargo xtask codegen`. -->";
 
 /// Types of the documents, by file.
-const TYPES: [(&str, &[&str]); 2] = [
+const TYPES: [(&str, &[&str]); 3] = [
     (
         "sdk/src/execution.rs",
         &["ClientRequest", "Genesis", "Mounts", "MountPoint", "ClientFragment", "Claim", "Ports", "Unsupported"],
     ),
+    ("sdk/src/opstack/owned.rs", &["OwnedSetting"]),
     ("sdk/src/opstack/shared.rs", &["Logging", "LogLevel", "LogFormat"]),
 ];
 

@@ -1,4 +1,4 @@
-//! What whoever chooses among the network's sequencers, the operator or op-conductor, can't do without.
+//! What the choice among the network's sequencers needs, be it the operator's or op-conductor's. Flags and variables: `owned`.
 
 use opstack_sdk::answer::FieldError;
 use opstack_sdk::opstack::network::Network;
@@ -8,9 +8,8 @@ use opstack_sdk::opstack::sequencing::HaMode;
 use crate::client::settings_path;
 use crate::spec::OpNodeSpec;
 
-/// What the user would take from them: that each sequencer boots stopped and can be reached.
+/// What keeps the operator or op-conductor from reaching a sequencer.
 pub fn errors(spec: &OpNodeSpec, network: &Network) -> Vec<FieldError> {
-    const FLAGS: [&str; 3] = ["sequencer.stopped", "rpc.admin-state", "rpc.enable-admin"];
     let mode = network.ha_mode();
     if !spec.sequences() || mode == HaMode::Manual {
         return vec![];
@@ -25,22 +24,6 @@ pub fn errors(spec: &OpNodeSpec, network: &Network) -> Vec<FieldError> {
     }
     if mode == HaMode::Conductor {
         errors.extend(conducted(spec));
-    }
-    // op-node's variables are its flags in capitals: OP_NODE_RPC_ADMIN_STATE.
-    let variable = |flag: &str| format!("OP_NODE_{}", flag.to_uppercase().replace(['.', '-'], "_"));
-    for flag in FLAGS {
-        let argument = |arg: &String| arg.trim_start_matches('-').split('=').next() == Some(flag);
-        let message = |given: &str| {
-            format!(
-                "{given} would decide whether this sequencer makes blocks, which is for spec.sequencer.ha of its network; leave it out"
-            )
-        };
-        if spec.extra_args.iter().any(argument) {
-            errors.push(FieldError::new("spec.extraArgs", message(&format!("--{flag}"))));
-        }
-        if spec.extra_env.iter().any(|entry| entry.name == variable(flag)) {
-            errors.push(FieldError::new("spec.extraEnv", message(&variable(flag))));
-        }
     }
     errors
 }

@@ -4,10 +4,11 @@ use k8s_openapi::api::core::v1::{
     ConfigMap, Container, EnvVar, PersistentVolumeClaim, PodTemplateSpec, Volume, VolumeMount,
 };
 
-use super::Component;
+use super::claim::Claim;
+use super::{Component, Obstacle};
 use crate::answer::{Answer, Condition, Failure};
 use crate::kubernetes::{
-    Hash, Sources, check_claims, deployment, headless_service, ingress_rule, network_policy, pods_in, port, service,
+    Hash, Sources, check_claims, headless_service, ingress_rule, network_policy, pods_in, port, service,
     stateful_set,
 };
 use crate::opstack::credentials;
@@ -16,6 +17,9 @@ use crate::opstack::overrides;
 use crate::opstack::signing::{Signing, TlsSwitch};
 use crate::opstack::status::{Phase, READY};
 use crate::opstack::storage::ClaimRetention;
+
+/// How soon one looks who else has claimed the account, in milliseconds.
+const CLAIM_MS: u32 = 250;
 
 /// The RPC server of a program, if it has one.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +45,7 @@ pub struct Work {
     pub init_containers: Vec<Container>,
     /// ConfigMaps that the pod mounts and nobody else makes.
     pub config_maps: Vec<ConfigMap>,
-    /// Claims; a program with claims becomes a StatefulSet.
+    /// Claims.
     pub claims: Vec<PersistentVolumeClaim>,
     /// What becomes of the claims.
     pub retention: ClaimRetention,
@@ -66,7 +70,8 @@ impl Work {
 }
 
 impl Component<'_> {
-    /// The answer with the workload and what belongs to it; without a pod while somebody else signs for the account.
+    /// The answer with the workload and what belongs to it; without a pod while another process signs for the account, or
+    /// may do so.
     ///
     /// # Errors
     /// `invalid` for contradictions in the spec.
@@ -76,25 +81,34 @@ impl Component<'_> {
         status: impl FnOnce(Phase) -> S,
         work: Work,
     ) -> Result<Answer<S>, Failure> {
-        let workload = if work.claims.is_empty() { "Deployment" } else { "StatefulSet" };
-        match self.check_rivals(signing) {
+        let claim = self.claim(signing)?;
+        let free = self.processes.check(self.program.name).and_then(|()| claim.obstacle.clone().map_or(Ok(()), Err));
+        let mut answer = match free {
             Ok(()) => {
-                let (phase, not_ready) = self.phase(workload);
+                let (phase, not_ready) = self.phase();
                 let mut answer = Answer::new(status(phase));
-                self.render(&mut answer, signing, work, self.common.replicas)?;
+                self.render(&mut answer, (signing, &claim), work, self.common.replicas)?;
                 answer.conditions.extend(not_ready);
-                Ok(answer)
+                answer
             }
-            Err(rival) => {
-                let mut answer = Answer::new(status(rival.phase));
-                self.render(&mut answer, signing, work, 0)?;
-                answer.condition(Condition::no(READY, rival.reason, rival.message));
-                Ok(answer)
+            Err(Obstacle { phase, reason, message }) => {
+                let mut answer = Answer::new(status(phase));
+                self.render(&mut answer, (signing, &claim), work, 0)?;
+                answer.condition(Condition::no(READY, reason, message));
+                answer
             }
-        }
+        };
+        answer.requeue_after_ms = claim.again.then_some(CLAIM_MS);
+        Ok(answer)
     }
 
-    fn render<S>(&self, answer: &mut Answer<S>, signing: &Signing, work: Work, pods: i32) -> Result<(), Failure> {
+    fn render<S>(
+        &self,
+        answer: &mut Answer<S>,
+        (signing, claim): (&Signing, &Claim),
+        work: Work,
+        pods: i32,
+    ) -> Result<(), Failure> {
         self.check_ports(work.rpc)?;
         let probed = self.probed_port(work.rpc).is_some();
         let rpc = work.rpc.filter(|rpc| rpc.reachable);
@@ -108,16 +122,12 @@ impl Component<'_> {
         let named = urls.iter().map(|variable| (variable.name.as_str(), variable.value.as_ref()));
         answer.events.extend(credentials::warning(named));
         let template = self.template(signing, work)?;
-        answer.child(&self.service_account(signing));
+        answer.child(&self.service_account(claim));
         self.render_services(answer, rpc);
-        if claims.is_empty() {
-            answer.child(&deployment(&self.app, pods, template));
-        } else {
-            answer.child(&headless_service(&self.app, vec![]));
-            let mut workload = stateful_set(&self.app, pods, template, claims);
-            retention.apply(&mut workload);
-            answer.child(&workload);
-        }
+        answer.child(&headless_service(&self.app, vec![]));
+        let mut workload = stateful_set(&self.app, pods, template, claims);
+        retention.apply(&mut workload);
+        answer.child(&workload);
         if !probed && !self.stopped() {
             answer.warn("NotProbed", format!(
                 "neither metrics nor the RPC server of {} listen on more than the loopback, so Kubernetes can't tell whether it works; enable spec.metrics",
@@ -165,6 +175,7 @@ impl Component<'_> {
         let l1 = self.l1_fingerprint.as_deref().unwrap_or_default();
         let hash = Hash::of([signing.fingerprint(), l1]);
         let hash = work.restart_on.iter().fold(hash, |hash, text| hash.with(text));
-        overrides::with_pod_template(self.pod_template(signing, work, hash), self.common.pod_template)
+        let programs = [(self.program.name, &self.program.owned_settings())];
+        overrides::with_pod_template(self.pod_template(signing, work, hash), self.common.pod_template, &programs)
     }
 }
