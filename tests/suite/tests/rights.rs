@@ -200,8 +200,8 @@ fn workloads(site: &Site) {
     for (collection, name) in [
         ("statefulsets", "node"),
         ("statefulsets", "replica"),
-        ("deployments", "batcher"),
-        ("deployments", "proposer"),
+        ("statefulsets", "batcher"),
+        ("statefulsets", "proposer"),
         ("statefulsets", "challenger"),
     ] {
         let path = format!("/apis/apps/v1/namespaces/rights/{collection}/{name}");

@@ -47,17 +47,17 @@ impl Pair {
         let lookout = Lookout::start(site, [FIRST, SECOND])?;
         until("the network tells that the second sequencer stands by", || Ok(roles(site)? == of(FIRST, &[SECOND])))?;
         let stands_by = began.elapsed();
-        for (deployment, variable) in [("batcher", "OP_BATCHER_ROLLUP_RPC"), ("proposer", "OP_PROPOSER_ROLLUP_RPC")] {
-            let (deployment, path) = (
-                format!("deployment/{deployment}"),
+        for (component, variable) in [("batcher", "OP_BATCHER_ROLLUP_RPC"), ("proposer", "OP_PROPOSER_ROLLUP_RPC")] {
+            let (workload, path) = (
+                format!("statefulset/{component}"),
                 format!("{{.spec.template.spec.containers[0].env[?(@.name=='{variable}')].value}}"),
             );
-            until(&format!("{deployment} has a list of both sequencers"), || {
-                let urls = field(site, &deployment, &path)?;
+            until(&format!("{workload} has a list of both sequencers"), || {
+                let urls = field(site, &workload, &path)?;
                 let dials = |node: &str| urls.contains(&format!("http://{node}.{CHAIN}.svc"));
                 Ok(dials(FIRST) && dials(SECOND))
             })?;
-            site.kubectl().run([IN, "rollout", "status", &deployment, SOON])?;
+            site.kubectl().run([IN, "rollout", "status", &workload, SOON])?;
         }
         figure(
             'E',

@@ -11,12 +11,11 @@ const NAMESPACES: [&str; 3] = ["order-net", "order-node", "order-batch"];
 const HEALS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Collections in which children may be.
-const CHILDREN: [&str; 7] = [
+const CHILDREN: [&str; 6] = [
     "/api/v1/{}/configmaps",
     "/api/v1/{}/services",
     "/api/v1/{}/serviceaccounts",
     "/apis/apps/v1/{}/statefulsets",
-    "/apis/apps/v1/{}/deployments",
     "/apis/networking.k8s.io/v1/{}/networkpolicies",
     "/apis/policy/v1/{}/poddisruptionbudgets",
 ];
@@ -62,8 +61,7 @@ fn all_orders_lead_to_the_same_objects() {
     }
     let (first, expected) = &results[0];
     let statefuls = expected.keys().filter(|key| key.contains("statefulsets")).count();
-    let deployments = expected.keys().filter(|key| key.contains("deployments")).count();
-    assert_eq!((statefuls, deployments), (1, 1), "{:?}", expected.keys());
+    assert_eq!(statefuls, 2, "{:?}", expected.keys());
     for (order, children) in &results[1..] {
         assert_eq!(children, expected, "order {order:?} leads elsewhere than {first:?}");
     }
@@ -104,12 +102,11 @@ fn heals(site: &Site, mark: control_plane::Mark) {
 
 /// The children when nothing moves any more: those expected, or else those that are there then.
 fn settled(site: &Site, expected: Option<&BTreeMap<String, Value>>) -> BTreeMap<String, Value> {
-    until("the batcher's Deployment and the node's StatefulSet", MINUTE, || {
+    until("the StatefulSets of the batcher and of the node", MINUTE, || {
         let children = children(site);
-        let is_there = |kind: &str| children.keys().any(|key| key.contains(kind));
-        match is_there("deployments") && is_there("statefulsets") {
-            true => Ok(()),
-            false => Err(format!("{:#?}\n{}", children.keys(), site.log_tail())),
+        match children.keys().filter(|key| key.contains("statefulsets")).count() {
+            2 => Ok(()),
+            _ => Err(format!("{:#?}\n{}", children.keys(), site.log_tail())),
         }
     });
     chain().operator.settle();
@@ -149,7 +146,7 @@ fn strip(child: &mut Value) {
     let metadata = ["uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"];
     remove(&mut child["metadata"], &metadata);
     // Its hash covers the owner's uid.
-    let annotations = ["opstack.optimism.io/desired", "deployment.kubernetes.io/revision"];
+    let annotations = ["opstack.optimism.io/desired"];
     remove(&mut child["metadata"]["annotations"], &annotations);
     for owner in child["metadata"]["ownerReferences"].as_array_mut().into_iter().flatten() {
         remove(owner, &["uid"]);

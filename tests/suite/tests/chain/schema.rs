@@ -160,6 +160,28 @@ fn changes_of_what_cannot_change_are_refused_by_the_rules() {
     println!("X15: {} changes are refused by the definitions", tried.len());
 }
 
+#[test]
+fn names_that_could_be_those_of_anothers_children_are_refused() {
+    let site = &chain().site;
+    let says = |kind: &str, name: &str| {
+        let object = ours(kind, "default", name, &json!({}));
+        site.request("POST", &format!("{}?dryRun=All", paths::collection(&object)), Some(&object)).text()
+    };
+    for kind in ["OpNode", "OpBatcher", "OpProposer", "OpChallenger"] {
+        for name in ["x--geth", "x-headless", "x-p2p", "x-p2p-1", "x-beside", "x-sequencers", "x-active"] {
+            let answer = says(kind, name);
+            assert!(answer.contains("metadata.name must not"), "{kind} {name}: {answer}");
+        }
+        for name in ["x-geth", "x-p2p-a", "headless", "x-jwt"] {
+            let answer = says(kind, name);
+            assert!(!answer.contains("metadata.name must not"), "{kind} {name}: {answer}");
+        }
+    }
+    for name in ["op-node-x", "geth-x"] {
+        assert!(says("OpChallenger", name).contains("metadata.name must not begin"), "{name}");
+    }
+}
+
 /// Columns and what they show.
 type Cells = Vec<(&'static str, &'static str)>;
 

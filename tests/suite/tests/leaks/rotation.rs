@@ -20,10 +20,10 @@ const USERS: [(&str, &str, &[&str]); 9] = [
     ("identity", "key", &["statefulsets/derived", "statefulsets/node"]),
     ("gossip", "key", &["statefulsets/node"]),
     ("root", "key", &["statefulsets/derived"]),
-    ("batcher", "key", &["deployments/batcher"]),
-    ("signer-tls", "tls.key", &["deployments/proposer"]),
-    ("l1", "rpc", &["deployments/batcher", "deployments/proposer", "statefulsets/derived", "statefulsets/node"]),
-    ("l2", "rollup", &["deployments/batcher"]),
+    ("batcher", "key", &["statefulsets/batcher"]),
+    ("signer-tls", "tls.key", &["statefulsets/proposer"]),
+    ("l1", "rpc", &["statefulsets/batcher", "statefulsets/proposer", "statefulsets/derived", "statefulsets/node"]),
+    ("l2", "rollup", &["statefulsets/batcher"]),
     // Nobody uses this one, though all use another key of the same Secret.
     ("l1", "unused", &[]),
 ];
@@ -77,7 +77,7 @@ fn templates(site: &Site) -> BTreeMap<String, Value> {
             (format!("{kind}/{name}"), workload["spec"]["template"].take())
         })
     };
-    of("deployments").chain(of("statefulsets")).collect()
+    of("statefulsets").collect()
 }
 
 fn objects() -> Vec<Value> {

@@ -19,14 +19,14 @@ fn labels_and_service_follow_a_planned_change_of_the_sequencer() {
     });
     let first = first.0;
     pair.follows(first);
-    let dials = |deployment: &Value| {
-        let env = &deployment["spec"]["template"]["spec"]["containers"][0]["env"];
+    let dials = |set: &Value| {
+        let env = &set["spec"]["template"]["spec"]["containers"][0]["env"];
         let url = |name: &str| env.as_array().into_iter().flatten().find(|entry| entry["name"] == name).cloned();
         ["OP_BATCHER_L2_ETH_RPC", "OP_BATCHER_ROLLUP_RPC"]
             .map(|name| url(name).and_then(|entry| entry["value"].as_str().map(str::to_string)).unwrap_or_default())
     };
-    let deployment = "/apis/apps/v1/namespaces/failover/deployments/batcher";
-    let before = site.wait("the batcher's pod", deployment, MINUTE, |set| set["spec"]["replicas"] == 1).0;
+    let set = "/apis/apps/v1/namespaces/failover/statefulsets/batcher";
+    let before = site.wait("the batcher's pod", set, MINUTE, |set| set["spec"]["replicas"] == 1).0;
     // In a list op-batcher itself looks for the active one.
     for urls in dials(&before) {
         let hosts: Vec<_> = urls.split(',').filter_map(|url| url.strip_prefix("http://")?.split('.').next()).collect();
@@ -42,7 +42,7 @@ fn labels_and_service_follow_a_planned_change_of_the_sequencer() {
     let said: Vec<_> = chain.calls.iter().map(|(name, what, _)| (*name, *what)).collect();
     assert_eq!(said, [(first, "start"), (first, "stop"), (second, "start")], "nothing else was called");
     assert_eq!(chain.calls[1].2, chain.calls[2].2, "the second goes on from where the first one stopped");
-    let after = site.get(deployment).expect("it was there");
+    let after = site.get(set).expect("it was there");
     assert_eq!(
         (after["spec"]["template"].clone(), &after["metadata"]["generation"]),
         (before["spec"]["template"].clone(), &before["metadata"]["generation"]),

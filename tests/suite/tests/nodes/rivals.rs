@@ -9,8 +9,8 @@ use crate::world::{self, world};
 const NAMESPACE: &str = "rivals";
 const NAMES: [&str; 2] = ["batcher", "batcher-2"];
 
-fn deployment(name: &str) -> String {
-    format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{name}")
+fn workload(name: &str) -> String {
+    format!("/apis/apps/v1/namespaces/{NAMESPACE}/statefulsets/{name}")
 }
 
 #[test]
@@ -31,17 +31,17 @@ fn of_two_with_one_account_one_runs() {
         _ => Err(format!("{:?}\n{}", both().map(|batcher| batcher["status"].clone()), site.log_tail())),
     };
     let (runs, _) = suite::until("one of them to be refused", MINUTE, settled);
-    let pods = |index: usize| site.get(&deployment(NAMES[index])).map(|set| set["spec"]["replicas"].clone());
+    let pods = |index: usize| site.get(&workload(NAMES[index])).map(|set| set["spec"]["replicas"].clone());
     assert_eq!([pods(runs), pods(1 - runs)], [Some(1.into()), Some(0.into())]);
     let told = condition::message(&both()[1 - runs], "Ready").to_string();
     assert!(told.contains(&format!("{NAMESPACE}/{}", NAMES[runs])), "it does not say who signs: {told}");
 
     site.delete(&paths::of(&batchers[runs]));
-    site.wait_gone(&deployment(NAMES[runs]));
+    site.wait_gone(&workload(NAMES[runs]));
     let other = &batchers[1 - runs];
     site.wait_gone(&format!("/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{}", NAMES[runs]));
     site.wait("the other one to be told that it may", &paths::of(other), MINUTE, |batcher| !refused(batcher));
-    let path = deployment(NAMES[1 - runs]);
+    let path = workload(NAMES[1 - runs]);
     site.wait("the other one to run", &path, MINUTE, |set| set["spec"]["replicas"] == 1);
     println!("N7: of two with one account one ran, then the other one");
 }
