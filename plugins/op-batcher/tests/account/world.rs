@@ -207,8 +207,8 @@ impl World {
     }
 
     pub fn taint(&mut self, machine: &str, taints: &[&str]) {
-        let taints: Vec<_> = taints.iter().map(|key| json!({"key": key, "effect": "NoExecute"})).collect();
-        self.edit("Node", ("", machine), |node| node["spec"]["taints"] = taints.into());
+        let taints: Value = taints.iter().map(|key| json!({"key": key, "effect": "NoExecute"})).collect();
+        self.edit("Node", ("", machine), |node| node["spec"]["taints"] = taints.clone());
     }
 
     /// Reconciles until nothing new is asked for, and runs the pod on a machine.
