@@ -216,11 +216,11 @@ mod tests {
     }
 
     fn syncing() -> Stage {
-        Stage::Syncing { old: at("rep", "geth"), new: at("rep-reth", "reth"), since: Some(5) }
+        Stage::Syncing { old: at("rep", "geth"), new: at("rep--reth", "reth"), since: Some(5) }
     }
 
     fn moved(since: u64) -> Stage {
-        Stage::Moved { new: at("rep-reth", "reth"), old: at("rep", "geth"), at: since }
+        Stage::Moved { new: at("rep--reth", "reth"), old: at("rep", "geth"), at: since }
     }
 
     fn seen(old: Synced, new: Synced, now: u64) -> Seen {
@@ -230,22 +230,22 @@ mod tests {
     #[test]
     fn a_new_client_comes_beside_or_in_place() {
         let serving = || Stage::Serving(at("rep", "geth"));
-        let comes = Stage::Syncing { old: at("rep", "geth"), new: at("rep-reth", "reth"), since: None };
+        let comes = Stage::Syncing { old: at("rep", "geth"), new: at("rep--reth", "reth"), since: None };
         assert_eq!(serving().intend(wanted("reth"), &names(&[("geth", "rep")])), comes);
         let in_place = Wanted { side_by_side: false, ..wanted("reth") };
         assert_eq!(serving().intend(in_place.clone(), &names(&[])), Stage::Serving(at("rep", "reth")));
         assert_eq!(syncing().intend(in_place.clone(), &names(&[])), Stage::Serving(at("rep", "reth")));
-        assert_eq!(moved(9).intend(in_place, &names(&[])), Stage::Serving(at("rep-reth", "reth")));
+        assert_eq!(moved(9).intend(in_place, &names(&[])), Stage::Serving(at("rep--reth", "reth")));
     }
 
     #[test]
     fn a_client_goes_where_its_claims_are_unless_somebody_is_there() {
-        let noted = names(&[("geth", "rep"), ("reth", "rep-reth")]);
+        let noted = names(&[("geth", "rep"), ("reth", "rep--reth")]);
         for (taken, client, name) in [
-            ("rep-reth", "geth", "rep"),
-            ("rep", "reth", "rep-reth"),
+            ("rep--reth", "geth", "rep"),
+            ("rep", "reth", "rep--reth"),
             // It was changed in place.
-            ("rep", "geth", "rep-geth"),
+            ("rep", "geth", "rep--geth"),
             ("rep-erigon", "erigon", "rep"),
         ] {
             assert_eq!(noted.beside(client, taken), name, "{client}");
@@ -254,11 +254,11 @@ mod tests {
 
     #[test]
     fn who_changes_their_mind_is_served_all_the_while() {
-        let noted = names(&[("geth", "rep"), ("reth", "rep-reth")]);
+        let noted = names(&[("geth", "rep"), ("reth", "rep--reth")]);
         assert_eq!(syncing().intend(wanted("geth"), &noted), Stage::Serving(at("rep", "geth")));
         let third = Stage::Syncing { old: at("rep", "geth"), new: at("rep-erigon", "erigon"), since: None };
         assert_eq!(syncing().intend(wanted("erigon"), &noted), third);
-        let back = Stage::Syncing { old: at("rep-reth", "reth"), new: at("rep", "geth"), since: None };
+        let back = Stage::Syncing { old: at("rep--reth", "reth"), new: at("rep", "geth"), since: None };
         assert_eq!(moved(9).intend(wanted("geth"), &noted), back);
         for stage in [syncing(), moved(9)] {
             assert_eq!(stage.clone().intend(wanted("reth"), &noted), stage, "the same again");
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(syncing().advance(&seen(ALL, ALL, 10)), moved(10));
         assert_eq!(syncing().advance(&seen(NONE, SOME, 10)), moved(10), "better some than none");
         assert_eq!(syncing().advance(&seen(NONE, NONE, 10)), syncing());
-        let back = Stage::Syncing { old: at("rep", "geth"), new: at("rep-reth", "reth"), since: Some(12) };
+        let back = Stage::Syncing { old: at("rep", "geth"), new: at("rep--reth", "reth"), since: Some(12) };
         assert_eq!(moved(10).advance(&seen(SOME, NONE, 12)), back);
         assert_eq!(moved(10).advance(&seen(NONE, NONE, 100)), moved(10));
     }
@@ -281,7 +281,7 @@ mod tests {
         let last = 10 + LINGER_SECONDS;
         assert_eq!(moved(10).advance(&seen(ALL, ALL, last - 1)), moved(10));
         assert_eq!(moved(10).advance(&seen(ALL, SOME, last)), moved(10));
-        assert_eq!(moved(10).advance(&seen(ALL, ALL, last)), Stage::Serving(at("rep-reth", "reth")));
+        assert_eq!(moved(10).advance(&seen(ALL, ALL, last)), Stage::Serving(at("rep--reth", "reth")));
     }
 
     #[test]

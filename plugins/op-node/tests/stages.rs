@@ -59,7 +59,7 @@ impl World {
         let facts = json!({"length": 64, "hex32": true, "fingerprint": "f"});
         let secret = |name: &str, facts: Value| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "chains"}, "facts": facts});
         around.push(secret("rep-jwt", json!({"jwt": facts})));
-        for workload in ["rep", "rep-geth", "rep-reth"] {
+        for workload in ["rep", "rep--geth", "rep--reth"] {
             around.push(secret(&format!("{workload}-p2p"), json!({"private-key": facts, "execution-key": facts})));
             for file in ["private-keys", "execution-keys"] {
                 around.push(secret(&format!("{workload}-other-{file}"), json!({format!("{workload}-1"): facts})));
@@ -199,23 +199,23 @@ fn another_client_syncs_beside_and_takes_over_and_back() {
     let mut world = serving();
     world.want("reth");
     world.pass(1);
-    assert_eq!(world.workloads(), ["rep", "rep-reth"]);
+    assert_eq!(world.workloads(), ["rep", "rep--reth"]);
     world.pass(60);
     assert_eq!(world.selected(), ["rep-0", "rep-1"]);
-    world.set("rep-reth", true);
+    world.set("rep--reth", true);
     world.pass(2);
     assert_eq!(world.selected(), ["rep-0", "rep-1"], "their labels come first");
     world.pass(2);
-    assert_eq!(world.selected(), ["rep-reth-0", "rep-reth-1"]);
-    assert_eq!(world.workloads(), ["rep", "rep-reth"]);
+    assert_eq!(world.selected(), ["rep--reth-0", "rep--reth-1"]);
+    assert_eq!(world.workloads(), ["rep", "rep--reth"]);
     world.pass(20);
-    assert_eq!(world.workloads(), ["rep-reth"]);
-    assert_eq!(world.selected(), ["rep-reth-0", "rep-reth-1"]);
+    assert_eq!(world.workloads(), ["rep--reth"]);
+    assert_eq!(world.selected(), ["rep--reth-0", "rep--reth-1"]);
     assert_eq!(world.object["status"]["executionClient"], "reth");
     world.want("geth");
     world.set("rep", false);
     world.pass(1);
-    assert_eq!(world.workloads(), ["rep", "rep-reth"], "geth's claims are those of the first");
+    assert_eq!(world.workloads(), ["rep", "rep--reth"], "geth's claims are those of the first");
     world.set("rep", true);
     world.pass(2);
     world.pass(2);
