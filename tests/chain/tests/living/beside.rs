@@ -19,7 +19,7 @@ const IN: &str = "--namespace=chain";
 const NODE: &str = NODES[1];
 const CLAIM: &str = "pvc/data-geth-replica-0";
 const OLD: (&str, &str) = ("geth", "replica");
-const NEW: (&str, &str) = ("geth-leveldb", "replica-geth-leveldb");
+const NEW: (&str, &str) = ("geth-leveldb", "replica--geth-leveldb");
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A replica goes to the client of a stranger and back; its Service answers all the while, each time by Pods that are synced.
