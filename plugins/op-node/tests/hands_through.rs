@@ -16,9 +16,8 @@ fn answer(spec: &Value) -> Result<(), Failure> {
     let mut object = case.object;
     let fields = object["spec"].as_object_mut().unwrap();
     fields.extend(spec.as_object().unwrap().clone());
-    let cluster = FakeCluster::new(case.documents)
-        .client("geth", render_client::<Geth>)
-        .client("reth", render_client::<Reth>);
+    let cluster =
+        FakeCluster::new(case.documents).client("geth", render_client::<Geth>).client("reth", render_client::<Reth>);
     call::reconcile::<OpNode>(&cluster, request(&object)).map(drop)
 }
 
@@ -42,7 +41,10 @@ fn the_node_as_it_is_and_what_is_the_users_pass() {
         json!({}),
         json!({"extraArgs": ["--l1.rpckind=basic", "--verifier.l1-confs", "4"], "extraEnv": [{"name": "OP_NODE_L1_MAX_CONCURRENCY", "value": "2"}]}),
         json!({"executionClient": {"name": "geth", "extraArgs": ["--cache=1", "--nat", "extip:1.2.3.4"]}}),
-        in_template("op-node", json!({"resources": {"limits": {"cpu": "1"}}, "env": [{"name": "GOMAXPROCS", "value": "1"}]})),
+        in_template(
+            "op-node",
+            json!({"resources": {"limits": {"cpu": "1"}}, "env": [{"name": "GOMAXPROCS", "value": "1"}]}),
+        ),
         in_template("reth", json!({"env": [{"name": "RUST_LOG", "value": "info"}]})),
         in_template("helper", json!({"image": "helper:1"})),
     ] {
