@@ -48,8 +48,8 @@ impl Response {
     }
 }
 
-/// Where to send requests, and who sends them.
-pub(crate) struct Client {
+/// Where to send requests, and the token of the user that sends them.
+pub struct Client {
     address: SocketAddr,
     tls: Option<Arc<ClientConfig>>,
     token: Option<String>,
@@ -73,7 +73,7 @@ impl Client {
 
     /// Sends one request and reads the whole answer. A body is sent as JSON, for PATCH as a merge
     /// patch.
-    pub(crate) fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Response> {
+    pub fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Response> {
         let stream = TcpStream::connect_timeout(&self.address, TIMEOUT)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;

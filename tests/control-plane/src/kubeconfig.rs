@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::{
+    http::Client,
     pki::{self, Identity},
     plane::ControlPlane,
 };
@@ -32,6 +33,19 @@ impl ControlPlane {
 
     /// A kubeconfig of an existing service account: what a program in the cluster would be.
     pub fn service_account_kubeconfig(&self, namespace: &str, name: &str) -> Result<PathBuf> {
+        let token = self.service_account_token(namespace, name)?;
+        let user = format!("system:serviceaccount:{namespace}:{name}");
+        let path = self.directory().join(format!("kubeconfig-{}", pki::file_name(&user)));
+        self.write_kubeconfig(&path, &user, Credentials::Token(&token))?;
+        Ok(path)
+    }
+
+    /// Requests of an existing service account.
+    pub fn service_account_client(&self, namespace: &str, name: &str) -> Result<Client> {
+        self.client(self.service_account_token(namespace, name)?)
+    }
+
+    fn service_account_token(&self, namespace: &str, name: &str) -> Result<String> {
         let url = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token");
         let request = json!({
             "apiVersion": "authentication.k8s.io/v1",
@@ -41,11 +55,7 @@ impl ControlPlane {
         let response = self.request("POST", &url, Some(&request))?;
         ensure!(response.is_success(), "no token for {namespace}/{name}: {}", response.text());
         let answer = response.json()?;
-        let token = answer["status"]["token"].as_str().context("an answer without a token")?;
-        let user = format!("system:serviceaccount:{namespace}:{name}");
-        let path = self.directory().join(format!("kubeconfig-{}", pki::file_name(&user)));
-        self.write_kubeconfig(&path, &user, Credentials::Token(token))?;
-        Ok(path)
+        Ok(answer["status"]["token"].as_str().context("an answer without a token")?.to_owned())
     }
 
     /// Writes a kubeconfig with one cluster, one user and one context.

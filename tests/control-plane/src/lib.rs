@@ -51,7 +51,7 @@ pub use audit::{AuditLog, Event, Events, Mark};
 pub use cluster::Cluster;
 pub use components::Component;
 pub use go_build::spawn;
-pub use http::Response;
+pub use http::{Client, Response};
 pub use kubectl::Kubectl;
 pub use options::{AuditLevel, Options};
 pub use plane::ControlPlane;

@@ -145,6 +145,11 @@ impl ControlPlane {
         self.api.request(method, path, body)
     }
 
+    /// Requests of whoever has this token.
+    pub(crate) fn client(&self, token: String) -> Result<Client> {
+        Client::with_tls(self.apiserver.address, self.pki.authority_der(), token)
+    }
+
     /// kubectl as `admin`. `None` if the programs came without one.
     pub fn kubectl(&self) -> Option<Kubectl> {
         let program = self.kubectl.clone()?;

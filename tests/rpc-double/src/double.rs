@@ -3,6 +3,7 @@
 use serde_json::Value;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -135,6 +136,11 @@ impl Double {
     /// Paths that were asked for, with their queries.
     pub fn paths(&self) -> Vec<String> {
         self.shared.lock().paths.clone()
+    }
+
+    /// When each request arrived, by the clock of the machine.
+    pub fn times(&self) -> Vec<Instant> {
+        self.shared.lock().times.clone()
     }
 
     /// Numbers of what was seen.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 use tokio::sync::watch;
 
 use crate::fault::Fault;
@@ -55,6 +56,7 @@ pub(crate) struct State {
     pub(crate) spoilt_all: Option<Fault>,
     pub(crate) calls: Vec<Call>,
     pub(crate) paths: Vec<String>,
+    pub(crate) times: Vec<Instant>,
 }
 
 /// State, with a signal at each change.
@@ -75,7 +77,11 @@ impl Shared {
 
     /// Notes a request until the guard is dropped.
     pub(crate) fn enter(self: &Arc<Self>, request: &Request) -> Visit {
-        self.lock().paths.push(request.path.clone());
+        {
+            let mut state = self.lock();
+            state.paths.push(request.path.clone());
+            state.times.push(Instant::now());
+        }
         self.seen.send_modify(|seen| {
             seen.requests += 1;
             seen.peak = seen.peak.max(seen.in_flight());

@@ -16,18 +16,21 @@
 //! Nothing here waits by sleeping: every wait polls for a state, is bounded, and tells what it saw when it gives up.
 
 pub mod audit;
+pub mod chain;
 pub mod condition;
 pub mod hostile;
 mod hosts;
 pub mod kubelet;
 mod operator;
+pub mod pair;
 pub mod paths;
 pub mod plugins;
 mod site;
 pub mod specification;
 mod wait;
+pub mod world;
 
 pub use hosts::Hosts;
 pub use operator::{Operator, Signal, ask, program};
 pub use site::Site;
-pub use wait::{MINUTE, until};
+pub use wait::{MINUTE, try_until, until};

@@ -125,6 +125,11 @@ impl Operator {
         Ok((code.unwrap_or_default(), body.unwrap_or_default()))
     }
 
+    /// Address of its health endpoints and metrics.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Address of its page, where it was told to serve one.
     pub fn page(&self) -> Option<SocketAddr> {
         address(&self.log, "serving the page")

@@ -15,14 +15,24 @@ const POLL_INTERVAL: Duration = Duration::from_millis(25);
 /// # Panics
 /// When `within` is over, with the last error.
 #[track_caller]
-pub fn until<T>(what: &str, within: Duration, mut poll: impl FnMut() -> Result<T, String>) -> (T, Duration) {
+pub fn until<T>(what: &str, within: Duration, poll: impl FnMut() -> Result<T, String>) -> (T, Duration) {
+    let begun = Instant::now();
+    match try_until(within, poll) {
+        Ok(answer) => (answer, begun.elapsed()),
+        Err(seen) => panic!("waited {within:?} in vain for {what}; what there is instead:\n{seen}"),
+    }
+}
+
+/// Asks `poll` until it answers.
+///
+/// # Errors
+/// What there is instead when `within` is over.
+pub fn try_until<T>(within: Duration, mut poll: impl FnMut() -> Result<T, String>) -> Result<T, String> {
     let begun = Instant::now();
     loop {
-        let seen = match poll() {
-            Ok(answer) => return (answer, begun.elapsed()),
-            Err(seen) => seen,
-        };
-        assert!(begun.elapsed() < within, "waited {within:?} in vain for {what}; what there is instead:\n{seen}");
-        thread::sleep(POLL_INTERVAL);
+        match poll() {
+            Err(_) if begun.elapsed() < within => thread::sleep(POLL_INTERVAL),
+            last => return last,
+        }
     }
 }

@@ -5,7 +5,6 @@
 //! every 15 s, so most of the time is spent waiting for the next question.
 
 mod aged;
-mod chain;
 mod conditions;
 mod failover;
 mod faults;
@@ -13,8 +12,8 @@ mod limits;
 mod measured;
 mod pace;
 mod page;
-mod pair;
 mod rivals;
 mod rollout;
 mod scale;
-mod world;
+
+use suite::{chain, pair, world};

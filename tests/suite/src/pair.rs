@@ -4,10 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rpc_double::{Double, Recording, RpcError};
 use serde_json::{Value, json};
-use suite::{MINUTE, Site, kubelet, paths};
 
-use crate::chain;
 use crate::world::{self, Pod, world};
+use crate::{MINUTE, Site, chain, kubelet, paths, until};
 
 /// Both, by name.
 pub const NAMES: [&str; 2] = ["seq-a", "seq-b"];
@@ -98,27 +97,60 @@ fn join(pod: &Pod, name: &'static str, chain: &Shared) {
     });
 }
 
+/// Runs a pod's programs as one of the chain's sequencers.
+fn run(site: &Site, namespace: &str, made: &str, name: &'static str, chain: &Shared) -> Pod {
+    let pod = Pod::start(world::address(), "op-node-sequencer", "op-geth");
+    join(&pod, name, chain);
+    kubelet::report(site, namespace, made, pod.address, true);
+    pod
+}
+
 /// Both at work, in a namespace of their own.
 pub struct Pair {
+    /// Where they are.
     pub site: &'static Site,
+    /// Their namespace.
     pub namespace: &'static str,
+    /// Their network, as it was made.
     pub network: Value,
+    /// Both, as they were made.
     pub nodes: [Value; 2],
+    /// The programs of each.
     pub pods: [Pod; 2],
     chain: Shared,
-    _l1: Double,
+    /// L1 of their network.
+    pub l1: Double,
 }
 
 impl Pair {
     /// Starts them; the chain has 100 blocks, and is otherwise as `begin` has it. One that stands still for `longest` is stopped.
     pub fn start(namespace: &'static str, longest: &str, begin: impl FnOnce(&mut Chain)) -> Self {
-        let site = &world().site;
+        Self::start_on(&world().site, namespace, longest, begin)
+    }
+
+    /// The same on another control plane.
+    pub fn start_on(
+        site: &'static Site,
+        namespace: &'static str,
+        longest: &str,
+        begin: impl FnOnce(&mut Chain),
+    ) -> Self {
+        Self::start_of(site, NAMES.map(|name| chain::sequencer(namespace, name)), namespace, longest, begin)
+    }
+
+    /// The same of these nodes, which are called as [`NAMES`] has it.
+    pub fn start_of(
+        site: &'static Site,
+        nodes: [Value; 2],
+        namespace: &'static str,
+        longest: &str,
+        begin: impl FnOnce(&mut Chain),
+    ) -> Self {
         chain::namespace(site, namespace);
         let l1 = world::double("anvil");
         let mut network = chain::network(namespace, "net", &l1.url());
         let ha = json!({"mode": "Operator", "checkInterval": "1s", "maxBlockTime": longest});
         network["spec"]["sequencer"] = json!({"ha": ha});
-        let nodes = NAMES.map(|name| chain::sequencer(namespace, name));
         site.create(&network);
         nodes.iter().for_each(|node| drop(site.create(node)));
         let chain = Shared::default();
@@ -129,12 +161,14 @@ impl Pair {
         }
         let pods = NAMES.map(|name| {
             let made = kubelet::wait_pods(site, namespace, name, 1).remove(0);
-            let pod = Pod::start(world::address(), "op-node-sequencer", "op-geth");
-            join(&pod, name, &chain);
-            kubelet::report(site, namespace, &made, pod.address, true);
-            pod
+            run(site, namespace, &made, name, &chain)
         });
-        Self { site, namespace, network, nodes, pods, chain, _l1: l1 }
+        Self { site, namespace, network, nodes, pods, chain, l1 }
+    }
+
+    /// Runs the programs of one more pod, under a name of its own in the chain.
+    pub fn run(&self, pod: &str, name: &'static str) -> Pod {
+        run(self.site, self.namespace, pod, name, &self.chain)
     }
 
     /// The chain as it is now.
@@ -165,7 +199,7 @@ impl Pair {
             pods if pods == [pod.clone()] => Ok(()),
             pods => Err(format!("it leads to {pods:?}\n{}", self.site.log_tail())),
         };
-        suite::until(&format!("the Service to lead to {pod}"), MINUTE, leads);
+        until(&format!("the Service to lead to {pod}"), MINUTE, leads);
     }
 
     /// Waits until the second one was asked so many times more, and the first one as often, if it can be heard.
@@ -173,6 +207,6 @@ impl Pair {
         let count = || self.pods[1].consensus.count("admin_sequencerActive");
         let wanted = count() + times;
         let asked = || if count() < wanted { Err(self.site.log_tail()) } else { Ok(()) };
-        suite::until("both to be asked again", MINUTE, asked);
+        until("both to be asked again", MINUTE, asked);
     }
 }

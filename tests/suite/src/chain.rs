@@ -1,14 +1,15 @@
-//! The objects: a network of the recorded devnet and what runs on it.
+//! Objects of a chain: a network of the recorded devnet and what runs on it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::Site;
 use rpc_double::Recording;
 use serde_json::{Value, json};
-use suite::Site;
 
 /// A contract that the recorded L1 has.
 pub const FACTORY: &str = "0x4444444444444444444444444444444444444444";
 
+/// An object of one of the kinds.
 pub fn object(kind: &str, namespace: &str, name: &str, spec: Value) -> Value {
     json!({
         "apiVersion": "optimism.io/v1alpha1", "kind": kind,
@@ -31,6 +32,7 @@ pub fn network(namespace: &str, name: &str, l1: &str) -> Value {
     object("OptimismNetwork", namespace, name, spec)
 }
 
+/// A sequencer of the network `net`, with op-geth.
 pub fn sequencer(namespace: &str, name: &str) -> Value {
     let spec = json!({
         "optimismNetworkRef": {"name": "net"}, "nodeType": "sequencer", "executionClient": {"name": "geth"},
@@ -39,6 +41,7 @@ pub fn sequencer(namespace: &str, name: &str) -> Value {
     object("OpNode", namespace, name, spec)
 }
 
+/// A replica of the network `net` that follows nobody, with so many pods.
 pub fn replica(namespace: &str, name: &str, pods: u32) -> Value {
     let spec = json!({
         "optimismNetworkRef": {"name": "net"}, "nodeType": "replica", "executionClient": {"name": "geth"},
@@ -71,8 +74,8 @@ pub fn namespace(site: &Site, name: &str) {
     }));
 }
 
-/// Another one for each namespace and use, the same in each run.
-fn private_key(namespace: &str, of: &str) -> String {
+/// The key in a namespace's Secret: another one for each namespace and use, the same in each run.
+pub fn private_key(namespace: &str, of: &str) -> String {
     let mut hasher = DefaultHasher::new();
     (namespace, of).hash(&mut hasher);
     format!("{:064x}", hasher.finish())

@@ -1,4 +1,4 @@
-//! What the tests share: the cluster, the operator, and addresses for doubles.
+//! A control plane, an operator with all plugins, and doubles in the place of the programs of pods.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -13,11 +13,14 @@ use std::{
 use control_plane::AuditLevel;
 use rpc_double::{Double, Recording};
 use serde_json::Value;
-use suite::{Hosts, Operator, Site, plugins};
 use tokio::runtime::Runtime;
+
+use crate::{Hosts, Operator, Site, plugins};
 
 /// How often plugins have endpoints asked.
 pub const INTERVAL: Duration = Duration::from_secs(15);
+/// Where all doubles are: a half of the loopback, so that an operator can be let dial them and nothing else of it.
+pub const ADDRESSES: &str = "127.128.0.0/9";
 /// Port of op-node's RPC where a spec says nothing.
 const CONSENSUS_PORT: u16 = 9545;
 /// Port of the execution client's RPC where a spec says nothing.
@@ -28,7 +31,9 @@ pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("
 
 /// A control plane and an operator with all plugins.
 pub struct World {
+    /// The control plane.
     pub site: Site,
+    /// The operator.
     pub operator: Operator,
     /// Names of Services; nothing where the operator can't be given any.
     pub hosts: Option<Hosts>,
@@ -37,7 +42,11 @@ pub struct World {
 impl World {
     /// Starts one; the operator gets more arguments.
     pub fn start(arguments: &[&str]) -> Self {
-        let site = Site::start(AuditLevel::Metadata);
+        Self::start_on(Site::start(AuditLevel::Metadata), arguments)
+    }
+
+    /// The same on a control plane that is there.
+    pub fn start_on(site: Site, arguments: &[&str]) -> Self {
         let directory = format!("--plugins={}", plugins::root().join("target/plugins").display());
         let arguments: Vec<&str> = arguments.iter().copied().chain([directory.as_str()]).collect();
         let hosts = Hosts::new(site.directory());
@@ -55,7 +64,7 @@ pub fn world() -> &'static World {
     WORLD.get_or_init(|| World::start(&[]))
 }
 
-/// An address of the loopback that nobody else has, of this process or of another.
+/// An address of [`ADDRESSES`] that nobody else has, of this process or of another.
 pub fn address() -> Ipv4Addr {
     static NEXT: AtomicU16 = AtomicU16::new(1);
     let [high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
@@ -63,11 +72,9 @@ pub fn address() -> Ipv4Addr {
     Ipv4Addr::new(127, 128 | process, high, low)
 }
 
-/// A double that answers as a program did, on a port of its own.
+/// A double that answers as a program did, at an address and a port of its own.
 pub fn double(recording: &str) -> Double {
-    let double = RUNTIME.block_on(Double::start());
-    double.replay(&Recording::load(recording));
-    double
+    double_at(address(), 0, recording)
 }
 
 /// The same at an address.
@@ -79,8 +86,11 @@ pub fn double_at(address: Ipv4Addr, port: u16, recording: &str) -> Double {
 
 /// The two programs of a node's pod.
 pub struct Pod {
+    /// Where both listen.
     pub address: IpAddr,
+    /// op-node.
     pub consensus: Double,
+    /// The execution client.
     pub execution: Double,
 }
 
