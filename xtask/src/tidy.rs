@@ -1,9 +1,11 @@
 //! `cargo xtask tidy`: rules of this repository that no compiler knows. Each is a function from texts to complaints,
 //! with a test that it can complain; another test runs them all, so `cargo test` alone is enough.
 
+mod adversary;
 mod arrows;
 mod conformance;
 mod documents;
+mod evidence;
 mod kinds;
 mod licences;
 mod links;
@@ -64,6 +66,7 @@ fn complaints() -> Result<Vec<String>> {
         links::complaints(&documents),
         conformance::complaints(&documents),
         documents::complaints(&documents),
+        adversary::complaints(&documents),
         kinds::complaints(&documents)?,
         arrows::complaints(&metadata)?,
         licences::complaints(&documents, &metadata)?,

@@ -3,21 +3,20 @@
 use std::collections::BTreeSet;
 
 use super::Document;
+use super::evidence::{absent, named, rows};
 
 const MAP: &str = "tests/conformance.md";
 const COLUMNS: [&str; 5] = ["ID", "required", "state", "by", "missing"];
 const PROVEN: &str = "proven";
 const IN_PART: &str = "in part";
 const STATES: [&str; 4] = [PROVEN, IN_PART, "not yet", "not done"];
-/// So many lines above its name a test says that it is one.
-const REACH: usize = 6;
 
 /// Complaints about the map.
 pub fn complaints(documents: &[Document]) -> Vec<String> {
     let Some(map) = documents.iter().find(|document| document.path == MAP) else {
         return vec![format!("{MAP}: it is missing")];
     };
-    let rows = rows(map);
+    let rows = rows(map, &COLUMNS);
     let mut complaints = Vec::new();
     let mut ids = BTreeSet::new();
     for (index, cells) in &rows {
@@ -31,32 +30,12 @@ pub fn complaints(documents: &[Document]) -> Vec<String> {
     complaints
 }
 
-/// Number of the line and cells, of the rows below our columns. Tables with other columns are explanations.
-fn rows(map: &Document) -> Vec<(usize, Vec<&str>)> {
-    let mut rows = Vec::new();
-    let mut is_ours = false;
-    for (index, line) in map.text.lines().enumerate() {
-        let Some(line) = line.strip_prefix('|') else {
-            is_ours = false;
-            continue;
-        };
-        let cells: Vec<_> = line.strip_suffix('|').unwrap_or(line).split('|').map(str::trim).collect();
-        let is_rule = cells.iter().all(|cell| !cell.is_empty() && cell.chars().all(|c| c == '-'));
-        if cells == COLUMNS {
-            is_ours = true;
-        } else if is_ours && !is_rule {
-            rows.push((index, cells));
-        }
-    }
-    rows
-}
-
 /// All that is wrong with a row by itself.
 fn wrong(cells: &[&str], documents: &[Document]) -> Vec<String> {
     let &[_, _, state, by, missing] = cells else {
         return vec![format!("{} columns instead of {}", cells.len(), COLUMNS.len())];
     };
-    let tests: Vec<_> = by.split(", ").filter(|test| !test.is_empty()).collect();
+    let tests: Vec<_> = named(by).collect();
     let mut wrong = Vec::new();
     if !STATES.contains(&state) {
         wrong.push(format!("{state:?} is no state; write one of: {}", STATES.join(", ")));
@@ -71,34 +50,6 @@ fn wrong(cells: &[&str], documents: &[Document]) -> Vec<String> {
     wrong
 }
 
-/// Says that a test is not there.
-fn absent(test: &str, documents: &[Document]) -> Option<String> {
-    let Some(name) = test.strip_prefix('`').and_then(|test| test.strip_suffix('`')) else {
-        return Some(format!("{test:?} is no test; write `path::name`, or `path` of a case, with commas between them"));
-    };
-    let find = |path: &str| documents.iter().find(|document| document.path == path);
-    let Some((path, function)) = name.split_once("::") else {
-        return find(&format!("{name}/expected.yaml")).is_none().then(|| format!("there is no case {name}"));
-    };
-    let is_there = find(path).is_some_and(|document| has_test(&document.text, function));
-    (!is_there).then(|| format!("there is no test {function} in {path}"))
-}
-
-fn has_test(text: &str, function: &str) -> bool {
-    let lines: Vec<_> = text.lines().collect();
-    let head = format!("fn {function}");
-    let is_head = |line: &str| {
-        let rest = line.find(&head).and_then(|start| line.get(start + head.len()..));
-        rest.is_some_and(|rest| rest.starts_with(['(', '<']))
-    };
-    let is_attribute = |line: &str| line.starts_with("#[") && line.contains("test") && !line.starts_with("#[cfg(");
-    lines.iter().enumerate().filter(|(_, line)| is_head(line)).any(|(index, _)| {
-        // The attribute of a function before this one is not ours.
-        let above = lines.iter().take(index).rev().take(REACH).take_while(|line| !line.contains("fn "));
-        above.map(|line| line.trim_start()).any(is_attribute)
-    })
-}
-
 fn miscounted(map: &Document, rows: &[(usize, Vec<&str>)]) -> Option<String> {
     let count = |state: &str| rows.iter().filter(|(_, cells)| cells.get(2) == Some(&state)).count();
     let counted = STATES.map(|state| format!("{} {state}", count(state))).join(", ");
@@ -109,9 +60,7 @@ fn miscounted(map: &Document, rows: &[(usize, Vec<&str>)]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const TESTS: &str = "#[cfg(test)]\nmod tests {\n    fn helps() {}\n\n    #[tokio::test]\n    /// Why.\n    \
-                         async fn works() {\n        works_out();\n    }\n\n    fn works_out() {}\n}\n";
+    use crate::tidy::evidence::tests::TESTS;
 
     /// What is said about a map of these rows and this last line.
     fn said(rows: &[&str], last: &str) -> Vec<String> {
