@@ -60,7 +60,8 @@ impl Stage {
     /// Starts it; nothing where the operator can't be given names of Services.
     pub fn start() -> Option<Self> {
         // Doubles are on the loopback; the rest of it is as closed as by default.
-        let world: &'static World = Box::leak(Box::new(World::start(&["--page=127.0.0.1:0"])));
+        let world: &'static World =
+            Box::leak(Box::new(World::start(&["--page=127.0.0.1:0", &format!("--probe-allow={}", world::ADDRESSES)])));
         let Some(hosts) = &world.hosts else {
             println!("skipped: no namespaces here, so that the operator can't be given the names of Services");
             return None;
@@ -79,16 +80,25 @@ impl Stage {
 
     /// The victim in peace: at rest, and watched for a while.
     pub fn peace(&self) -> Peace {
-        let picture = self.victim.at_rest(self.site());
-        let begun = Instant::now();
-        watch::pass(WINDOW);
-        let gaps = self.victim.gaps(begun, Instant::now());
-        println!("B: in peace the victim's programs are asked at least every {gaps:?}");
-        self.rebased(Peace { picture, calls: 0, mark: self.mark(), gaps, memory: watch::memory(&self.world.operator) })
+        let site = self.site();
+        let mut picture = self.victim.at_rest(site);
+        loop {
+            let begun = Instant::now();
+            watch::pass(WINDOW);
+            let gaps = self.victim.gaps(begun, Instant::now());
+            let moved = picture.differences(&Picture::take(site, victim::NAMESPACE));
+            if moved.is_empty() {
+                println!("B: in peace the victim's programs are asked at least every {gaps:?}");
+                let memory = watch::memory(&self.world.operator);
+                return self.rebased(Peace { picture, calls: 0, mark: self.mark(), gaps, memory });
+            }
+            println!("B: not at rest yet: {moved:?}");
+            picture = self.victim.at_rest(site);
+        }
     }
 
     /// The same measures, beside the victim as it is now.
-    pub fn rebased(&self, peace: Peace) -> Peace {
+    fn rebased(&self, peace: Peace) -> Peace {
         let picture = Picture::take(self.site(), victim::NAMESPACE);
         Peace { picture, calls: self.calls(), mark: self.mark(), ..peace }
     }
@@ -124,25 +134,39 @@ impl Stage {
         ])
     }
 
-    /// Runs an attack of objects alone.
-    ///
-    /// # Errors
-    /// What came instead of the answers that are expected.
-    pub fn run(&self, attack: &Attack) -> Result<(), String> {
+    /// Runs attacks of objects alone, all at once; gives what came instead of the answers that are expected.
+    pub fn run(&self, attacks: &[Attack]) -> Vec<String> {
+        let each = |check: &dyn Fn(&Attack) -> Result<(), String>| -> Vec<String> {
+            let failed = |attack: &Attack| check(attack).err().map(|error| format!("{}: {error}", attack.name));
+            attacks.iter().filter_map(failed).collect()
+        };
+        let refused = each(&|attack| self.apply(attack));
+        let untold = each(&|attack| self.is_told(attack));
+        // The operator has seen all of it when the victim's sequencers, whose answers wake it, were asked again.
+        self.victim.pair.asked(1);
+        [refused, untold, each(&|attack| self.is_left(attack))].concat()
+    }
+
+    fn apply(&self, attack: &Attack) -> Result<(), String> {
         for object in &attack.objects {
             let answer = self.tenant.create(object);
             if answer.status != attack.expected.answer {
                 return Err(format!("the API server answers {} {}", answer.status, answer.text()));
             }
         }
-        for told in &attack.expected.told {
+        Ok(())
+    }
+
+    fn is_told(&self, attack: &Attack) -> Result<(), String> {
+        attack.expected.told.iter().try_for_each(|told| {
             try_until(SOON, || match self.site().get(&path_of(&told.of)) {
                 Some(live) if told.is_true_of(&live) => Ok(()),
                 live => Err(format!("{told:?} is not so: {}", live.unwrap_or_default()["status"])),
-            })?;
-        }
-        // The operator has seen all of it when the victim's sequencers, whose answers wake it, were asked again.
-        self.victim.pair.asked(1);
+            })
+        })
+    }
+
+    fn is_left(&self, attack: &Attack) -> Result<(), String> {
         let is_there = |name: &&String| self.site().get(&path_of(name)).is_some();
         if let Some(name) = attack.expected.absent.iter().find(is_there) {
             return Err(format!("{name} was made"));
@@ -151,8 +175,8 @@ impl Stage {
         gone.map_or(Ok(()), |name| Err(format!("{name} is gone")))
     }
 
-    /// All that is not with the victim as in peace. Its sequencers were asked meanwhile.
-    pub fn felt(&self, peace: &Peace) -> Vec<String> {
+    /// All that is not with the victim as in peace. What is told here is not told again.
+    pub fn felt(&self, peace: &mut Peace) -> Vec<String> {
         self.victim.pair.asked(1);
         let mut felt = peace.picture.differences(&Picture::take(self.site(), victim::NAMESPACE));
         let chain = self.victim.pair.chain();
@@ -162,6 +186,12 @@ impl Stage {
         }
         drop(chain);
         felt.extend(self.writes(peace.mark));
+        if felt.is_empty() {
+            peace.mark = self.mark();
+        } else {
+            // What comes next is held against the victim as it is now.
+            *peace = self.rebased(peace.clone());
+        }
         felt
     }
 
@@ -184,10 +214,17 @@ impl Stage {
     }
 
     /// Watches for as long as in peace, and gives what is felt.
-    pub fn watch(&self, peace: &Peace) -> Vec<String> {
+    pub fn watch(&self, peace: &mut Peace) -> Vec<String> {
         let begun = Instant::now();
         watch::pass(WINDOW);
         [self.neglected(peace, begun), self.felt(peace)].concat()
+    }
+
+    /// What was asked of the server beside the operator, which nobody may ask.
+    pub fn trespassed(&self) -> Option<String> {
+        let paths = self.closed.paths();
+        (!paths.is_empty())
+            .then(|| format!("a server of the operator's own machine was asked: {paths:?} {:?}", self.closed.calls()))
     }
 
     /// By how many mebibytes the operator has grown since.

@@ -18,8 +18,8 @@ use crate::{picture::Picture, watch};
 pub const NAMESPACE: &str = "victim";
 /// A network of it that nothing of its own refers to.
 pub const SPARE: &str = "spare";
-/// For so long its picture has to stay before it counts as at rest: everything was asked at least once then.
-const REST: Duration = Duration::from_secs(20);
+/// For so long its picture has to stay before it counts as at rest.
+const REST: Duration = Duration::from_secs(8);
 
 /// The victim at work.
 pub struct Victim {

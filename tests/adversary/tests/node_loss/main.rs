@@ -17,6 +17,7 @@ fn what_must_be_one_waits_for_proof_and_the_rest_comes_back() {
     let Some(mut scene) = Scene::start() else { return };
 
     // The first machine falls silent.
+    let mark = scene.mark();
     scene.falls_silent("x");
     scene.machines.lose("x");
     scene.wait_evicted("x");
@@ -27,6 +28,7 @@ fn what_must_be_one_waits_for_proof_and_the_rest_comes_back() {
     scene.replica_comes_back("z");
     scene.sequencer_boots_elsewhere("seq-a-again");
     scene.stays_down("its pods were deleted by force");
+    scene.bound_none(mark);
     scene.has_ended(NAMES[0]);
     scene.machines.taint("x", OUT_OF_SERVICE, "NoExecute");
     scene.wait_active();

@@ -4,6 +4,7 @@ use adversary::{
     machines::{Machines, options},
     victim::{self, Victim},
 };
+use control_plane::Mark;
 use serde_json::{Value, json};
 use suite::{
     MINUTE, Site, chain, condition, kubelet,
@@ -39,7 +40,7 @@ impl Scene {
     pub fn start() -> Option<Self> {
         let site: &'static World = {
             let site = Site::start_with(options());
-            Box::leak(Box::new(World::start_on(site, &["--leader-elect=false"])))
+            Box::leak(Box::new(World::start_on(site, &[])))
         };
         let Some(hosts) = &site.hosts else {
             println!("skipped: no namespaces here, so that the operator can't be given the names of Services");
@@ -129,6 +130,21 @@ impl Scene {
             let second: Vec<_> = pods.iter().filter(|pod| is_living(pod)).map(named).collect();
             assert!(second.is_empty(), "{when}, and {second:?} may run beside the lost one");
         }
+    }
+
+    /// The scheduler put no further pod of a component on a machine since: not even for a moment a second process could begin.
+    pub fn bound_none(&self, since: Mark) {
+        let events = self.site.audit.events_since(since).expect("the audit log");
+        let bound = events.by_verb("create").in_namespace(victim::NAMESPACE);
+        let bound = bound.filter(|event| event.resource == "pods" && event.subresource == "binding");
+        let names: Vec<_> = self.victim.components().map(|component| format!("{}-", named(component))).collect();
+        let second = bound.filter(|event| names.iter().any(|name| event.name.starts_with(name)));
+        assert!(second.is_empty(), "a second process could begin beside the lost one:\n{second}");
+    }
+
+    /// The present end of the audit log.
+    pub fn mark(&self) -> Mark {
+        self.site.audit.mark().expect("the audit log")
     }
 
     fn pods_of(&self, component: &Value) -> Vec<Value> {

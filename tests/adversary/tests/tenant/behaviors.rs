@@ -116,11 +116,13 @@ fn writes_as_the_operator(stage: &Stage) -> Result<(), String> {
     stage.site().get(&path_of("ConfigMap/seq-b-peers")).map(drop).ok_or_else(|| "it was deleted".to_string())
 }
 
-fn network(name: &str, l1: &str) -> Value {
-    placed(json!({
-        "apiVersion": "optimism.io/v1alpha1", "kind": "OptimismNetwork", "metadata": {"name": name},
-        "spec": {"chainID": 901, "l1ChainID": 900, "l1RpcUrl": l1, "contractAddresses": {"discoveryMethod": "manual"}},
-    }))
+/// A network of the attacker's with another L1.
+pub fn network(stage: &Stage, name: &str, l1: &str) -> Value {
+    let mut network = stage.tenant.network.clone();
+    network["metadata"]["name"] = name.into();
+    network["spec"]["l1RpcUrl"] = l1.into();
+    network["spec"]["contractAddresses"] = json!({"discoveryMethod": "manual"});
+    network
 }
 
 /// The messages of all conditions of an object, once it has one of a type that is not `Unknown`.
@@ -139,7 +141,7 @@ fn told(stage: &Stage, object: &Value, kind: &str) -> Result<String, String> {
 fn redirects(stage: &Stage) -> Result<(), String> {
     let l1 = world::double("anvil");
     l1.spoil_all(Fault::Redirect(format!("http://127.0.0.1:{}/", stage.closed.port())));
-    let object = network("redirects", &l1.url());
+    let object = network(stage, "redirects", &l1.url());
     stage.tenant.made(&object);
     told(stage, &object, "L1Connected").map(drop)
 }
@@ -148,7 +150,7 @@ fn redirects(stage: &Stage) -> Result<(), String> {
 fn tells_terminals_what_to_do(stage: &Stage) -> Result<(), String> {
     let l1 = world::double("anvil");
     l1.fail("eth_chainId", -32000, "\u{1b}[2J\u{1b}]0;mine\u{7}\r\nkey=hunter2\u{202e}");
-    let object = network("terminals", &l1.url());
+    let object = network(stage, "terminals", &l1.url());
     stage.tenant.made(&object);
     let status = told(stage, &object, "L1Connected")?;
     // As JSON writes them.
@@ -160,7 +162,7 @@ fn tells_without_end(stage: &Stage) -> Result<(), String> {
     const MOST: usize = 8 << 10;
     let l1 = world::double("anvil");
     l1.fail("eth_chainId", -32000, &"mine ".repeat(100_000));
-    let object = network("endless", &l1.url());
+    let object = network(stage, "endless", &l1.url());
     stage.tenant.made(&object);
     match told(stage, &object, "L1Connected")?.len() {
         length if length <= MOST => Ok(()),
@@ -170,7 +172,7 @@ fn tells_without_end(stage: &Stage) -> Result<(), String> {
 
 /// Its object waits for a finalizer of its own for ever.
 fn blocks_its_own_deletion(stage: &Stage) -> Result<(), String> {
-    let mut object = network("stays", &stage.l1.url());
+    let mut object = network(stage, "stays", &stage.l1.url());
     object["metadata"]["finalizers"] = json!(["mallory.example/stays"]);
     stage.tenant.made(&object);
     let answer = stage.tenant.request("DELETE", &paths::of(&object), None);
@@ -205,7 +207,7 @@ fn speaks_with_the_operator(stage: &Stage) -> Result<(), String> {
 /// Annotations and a name of the network as large as the API server takes them.
 fn carries_all_that_it_may(stage: &Stage) -> Result<(), String> {
     for index in 0..8 {
-        let mut object = network(&format!("large-{index}"), &stage.l1.url());
+        let mut object = network(stage, &format!("large-{index}"), &stage.l1.url());
         object["metadata"]["annotations"] = json!({"note": "x".repeat(250_000)});
         stage.tenant.made(&object);
         told(stage, &object, "L1Connected")?;

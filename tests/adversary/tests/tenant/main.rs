@@ -6,44 +6,51 @@
 
 mod behaviors;
 mod life;
+mod load;
 
 use std::{env, time::Instant};
 
-use adversary::{
-    attack,
-    stage::{Peace, Stage},
-};
+use adversary::{attack, stage::Stage};
 
-/// What the operator may grow by for some dozens of objects.
+/// So many attacks of objects alone are made at once: they don't hide each other, and what is felt names objects.
+const WAVE: usize = 10;
+/// By so many mebibytes the operator may grow for some dozens of objects.
 const MEMORY: u64 = 64;
 
 #[test]
 fn no_attack_of_a_tenant_is_felt_by_another() {
     let Some(stage) = Stage::start() else { return };
     let mut peace = stage.peace();
-    let facts = stage.facts(&peace);
+    let mut attacks = attack::all(&stage.facts(&peace));
+    attacks.retain(|attack| is_chosen(&attack.name));
+    let behaviors: Vec<_> = behaviors::ALL.iter().filter(|(name, _)| is_chosen(name)).collect();
+    let count = attacks.len() + behaviors.len();
     let begun = Instant::now();
     let mut failures = Vec::new();
-    let mut count = 0;
-    for attack in attack::all(&facts) {
-        count += one(&attack.name, &stage, &mut peace, &mut failures, || stage.run(&attack));
+    for wave in attacks.chunks(WAVE) {
+        failures.extend(stage.run(wave));
+        let names: Vec<_> = wave.iter().map(|attack| attack.name.as_str()).collect();
+        failures.extend(stage.felt(&mut peace).into_iter().map(|felt| format!("one of {names:?} is felt: {felt}")));
+        println!("B: {names:?}, {:?} after the beginning", begun.elapsed());
     }
-    for (name, act) in behaviors::ALL {
-        count += one(name, &stage, &mut peace, &mut failures, || act(&stage));
+    for (name, act) in behaviors {
+        failures.extend(act(&stage).err().map(|error| format!("{name}: {error}")));
+        failures.extend(stage.felt(&mut peace).into_iter().map(|felt| format!("{name} is felt: {felt}")));
+        println!("B: {name}, {:?} after the beginning", begun.elapsed());
     }
-    failures.extend(stage.watch(&peace).into_iter().map(|felt| format!("all of them after a while: {felt}")));
-    failures.extend(stage.neglected(&peace, begun));
     let grown = stage.grown(&peace);
     if grown > MEMORY {
-        failures.push(format!("the operator has grown by {grown} MiB"));
+        failures.push(format!("the operator has grown by {grown} MiB for {count} attacks"));
     }
-    let asked = stage.closed.calls();
-    if !asked.is_empty() || !stage.closed.paths().is_empty() {
-        failures
-            .push(format!("a server of the operator's own machine was asked: {:?} {asked:?}", stage.closed.paths()));
+    if is_chosen("load") {
+        failures.extend(load::is_borne(&stage, &mut peace));
+    } else {
+        failures.extend(stage.watch(&mut peace));
     }
+    failures.extend(stage.neglected(&peace, begun));
+    failures.extend(stage.trespassed());
     failures.extend(life::goes_on(&stage));
-    println!("figure attacks_of_a_tenant {count}");
+    println!("figure attacks_of_a_tenant {count}, in {:?}", begun.elapsed());
     assert!(failures.is_empty(), "{} failures of {count} attacks:\n{}", failures.len(), failures.join("\n"));
     assert!(count >= 40 || chosen().is_some(), "only {count} attacks");
 }
@@ -52,26 +59,6 @@ fn chosen() -> Option<String> {
     env::var("OPSTACK_ATTACK").ok().filter(|name| !name.is_empty())
 }
 
-/// Runs an attack unless another one is chosen, and adds to the failures what went wrong; gives how many were run.
-fn one(
-    name: &str,
-    stage: &Stage,
-    peace: &mut Peace,
-    failures: &mut Vec<String>,
-    act: impl FnOnce() -> Result<(), String>,
-) -> usize {
-    if chosen().is_some_and(|chosen| chosen != name) {
-        return 0;
-    }
-    let begun = Instant::now();
-    let mut wrong: Vec<_> = act().err().into_iter().collect();
-    let felt = stage.felt(peace);
-    if !felt.is_empty() {
-        // The next one is held against the victim as it is now.
-        *peace = stage.rebased(peace.clone());
-    }
-    wrong.extend(felt.into_iter().map(|felt| format!("the victim feels it: {felt}")));
-    println!("B: {name}: {} in {:?}", if wrong.is_empty() { "nothing is felt" } else { "WRONG" }, begun.elapsed());
-    failures.extend(wrong.into_iter().map(|what| format!("{name}: {what}")));
-    1
+fn is_chosen(name: &str) -> bool {
+    chosen().is_none_or(|chosen| chosen == name)
 }
