@@ -135,3 +135,43 @@ fn filled(text: &str, facts: &Facts) -> String {
     assert!(!filled.contains("${"), "an unknown fact in:\n{filled}");
     filled
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tenant::NAMESPACE;
+
+    #[test]
+    fn every_attack_can_be_read_and_is_about_objects_of_its_own() {
+        const NAMES: [&str; 12] = [
+            "victim_account",
+            "VICTIM_ACCOUNT",
+            "VICTIM_NETWORK_UID",
+            "VICTIM_NODE_UID",
+            "VICTIM_BATCHER_UID",
+            "ATTACKER_L1",
+            "CLOSED_PORT",
+            "METADATA_NAME",
+            "ROLLUP",
+            "GENESIS",
+            "OPERATOR",
+            "API_SERVER",
+        ];
+        let facts = Facts::from(NAMES.map(|name| (name, "a-fact".to_string())));
+        let attacks = all(&facts);
+        assert!(attacks.len() >= 40, "{}", attacks.len());
+        let mut seen = std::collections::BTreeSet::new();
+        for Attack { name, objects, expected } in &attacks {
+            assert!(!objects.is_empty(), "{name} makes nothing");
+            for object in objects {
+                let path = paths::of(object);
+                assert!(seen.insert(path.clone()), "{name}: {path} is another attack's");
+                let is_own = path.contains(&format!("/namespaces/{NAMESPACE}/"));
+                assert!(is_own || expected.answer == 403, "{name}: {path} is elsewhere, and not refused");
+            }
+            let made = |of: &String| objects.iter().any(|object| paths::of(object) == path_of(of));
+            let told = expected.told.iter().map(|told| &told.of).chain(&expected.present);
+            told.for_each(|of| assert!(made(of), "{name}: {of} is not made by it"));
+        }
+    }
+}

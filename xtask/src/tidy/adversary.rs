@@ -103,7 +103,7 @@ mod tests {
             ("| A | x | `a/b.rs::work` | |", "2 held, 0 in part, 0 not yet, by 2 tests", "no test work in a/b.rs"),
             ("| A | x | `x/attacks/gone` | |", "2 held, 0 in part, 0 not yet, by 2 tests", "no case x/attacks/gone"),
             ("| A | x | a/b.rs::works | |", "2 held, 0 in part, 0 not yet, by 2 tests", "is no test"),
-            ("| A | x | `a/b.rs::works` |", "1 held, 0 in part, 0 not yet, by 2 tests", "3 columns instead of 4"),
+            ("| A | x | `a/b.rs::works` |", "2 held, 0 in part, 0 not yet, by 2 tests", "3 columns instead of 4"),
         ] {
             let said = said(&[LISTED, row], last);
             let [only] = said.as_slice() else { panic!("{row}: {said:?}") };
