@@ -34,7 +34,11 @@ pub const ALL: [(&str, Attack); 11] = [
 /// A workload that is called as a node of its own that names the victim's network: if the operator asked a stranger, it would
 /// ask these pods.
 fn impostor(stage: &Stage, name: &str) -> Pod {
-    let labels = json!({"app": name, "optimism.io/network": "victim.net", "app.kubernetes.io/component": "sequencer"});
+    let labels = json!({
+        "app": name, "optimism.io/network": "victim.net", "app.kubernetes.io/component": "sequencer",
+        // By this the operator finds pods that it asks.
+        "opstack.optimism.io/workload": format!("statefulset.{name}"),
+    });
     stage.tenant.made(&placed(json!({
         "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": name},
         "spec": {
