@@ -6,8 +6,8 @@ use suite::{MINUTE, pair::NAMES, paths, try_until};
 
 /// What does not work any more.
 pub fn goes_on(stage: &Stage) -> Vec<String> {
-    let deeds: [fn(&Stage) -> Result<(), String>; 3] = [a_node_is_changed, the_sequencer_changes, a_network_is_deleted];
-    deeds.iter().filter_map(|deed| deed(stage).err()).collect()
+    let deeds = [a_node_is_changed(stage), the_sequencer_changes(stage), a_network_is_deleted(stage)];
+    deeds.into_iter().filter_map(Result::err).collect()
 }
 
 /// The turn of the network's rollouts is free.
