@@ -483,9 +483,9 @@ mod tests {
         let router = Router::new().fallback(move |request: Request| async move { answer(&request, &read) });
         tokio::spawn(async move { axum::serve(listener, router).await });
         let client = Client::try_from(kube::Config::new(uri)).unwrap();
-        let hub = Hub::new(client, Arc::default(), Facts::keyed([0; 32]));
+        let hub = Hub::new(client, Arc::default(), Facts::keyed([0; 32]), Namespaces::default());
         let resource = ApiResource::erase::<k8s_openapi::api::core::v1::ConfigMap>(&());
-        hub.watch(resource, Keep { body: true, status: true });
+        hub.watch(Served { resource, namespaced: true }, Keep { body: true, status: true });
         let kind = GroupKind::new("", "ConfigMap");
         hub.listed(std::slice::from_ref(&kind)).await;
         (hub, kind)

@@ -17,6 +17,7 @@ use opstack_operator::controller::Controllers;
 use opstack_operator::hub::{Hub, Wake};
 use opstack_operator::kinds::{Kinds, Served};
 use opstack_operator::leader::{self, Leader};
+use opstack_operator::namespaces::Namespaces;
 use opstack_operator::plugins::crd;
 use opstack_operator::plugins::gate::Gate;
 use opstack_operator::plugins::loader::{self, Loader};
@@ -99,7 +100,7 @@ impl World {
             let resource = ApiResource::from_gvk_with_plural(&gvk, plural);
             kinds.insert(kind, Served { resource, namespaced });
         }
-        let (hub, leader) = (Hub::new(api.client.clone(), kinds, Facts::keyed([0; 32])), Arc::new(leader));
+        let (hub, leader) = (Hub::new(api.client.clone(), kinds, Facts::keyed([0; 32]), Namespaces::default()), Arc::new(leader));
         let cx = Arc::new(Context {
             chain: Chain::new(hub.clone(), leader.clone(), "cluster.local", opstack_prober::Config::default()),
             budgets: Budgets::new(Limits::default(), hub.clone()),
