@@ -246,7 +246,7 @@ mod tests {
             ("rep", "reth", "rep--reth"),
             // It was changed in place.
             ("rep", "geth", "rep--geth"),
-            ("rep-erigon", "erigon", "rep"),
+            ("rep--erigon", "erigon", "rep"),
         ] {
             assert_eq!(noted.beside(client, taken), name, "{client}");
         }
@@ -256,7 +256,7 @@ mod tests {
     fn who_changes_their_mind_is_served_all_the_while() {
         let noted = names(&[("geth", "rep"), ("reth", "rep--reth")]);
         assert_eq!(syncing().intend(wanted("geth"), &noted), Stage::Serving(at("rep", "geth")));
-        let third = Stage::Syncing { old: at("rep", "geth"), new: at("rep-erigon", "erigon"), since: None };
+        let third = Stage::Syncing { old: at("rep", "geth"), new: at("rep--erigon", "erigon"), since: None };
         assert_eq!(syncing().intend(wanted("erigon"), &noted), third);
         let back = Stage::Syncing { old: at("rep--reth", "reth"), new: at("rep", "geth"), since: None };
         assert_eq!(moved(9).intend(wanted("geth"), &noted), back);

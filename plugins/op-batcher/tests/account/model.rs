@@ -130,7 +130,7 @@ impl Run {
 fn never_do_two_processes_use_the_account() {
     let (mut started, mut ran) = (0, 0);
     for seed in 1..=RUNS {
-        let mut random = Random(seed * 0x9E37_79B9_7F4A_7C15);
+        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let mut run = Run { world: World::new(), ..Run::default() };
         PLACES.into_iter().for_each(|place| run.world.batcher(place));
         for step in 0..STEPS {
@@ -150,7 +150,7 @@ fn never_do_two_processes_use_the_account() {
 #[test]
 fn somebody_gets_to_run() {
     for seed in 1..=RUNS {
-        let mut random = Random(seed * 0xD134_2543_DE82_EF95);
+        let mut random = Random(seed.wrapping_mul(0xD134_2543_DE82_EF95));
         let mut run = Run { world: World::new(), ..Run::default() };
         PLACES.into_iter().for_each(|place| run.world.batcher(place));
         (0..STEPS).for_each(|_| run.step(&mut random));
