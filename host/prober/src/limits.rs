@@ -19,8 +19,11 @@ const MANY_LANES: usize = 1024;
 pub(crate) struct Limits {
     per_endpoint: usize,
     slots: Slots,
-    lanes: Mutex<HashMap<(Arc<str>, String), Arc<Lane>>>,
+    lanes: Mutex<Lanes>,
 }
+
+/// By namespace and endpoint.
+type Lanes = HashMap<(Arc<str>, String), Arc<Lane>>;
 
 /// What a namespace knows of one endpoint.
 struct Lane {

@@ -20,11 +20,14 @@ const FRESH: Duration = Duration::from_secs(5);
 /// Asks for the addresses of a name; blocks.
 pub(crate) type LookUp = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
 
+/// By name: since when, and what it leads to.
+type Known = HashMap<Arc<str>, (Instant, Arc<[IpAddr]>)>;
+
 /// The addresses of names.
 pub(crate) struct Names {
     look_up: Arc<LookUp>,
     slots: Slots,
-    known: Mutex<HashMap<Arc<str>, (Instant, Arc<[IpAddr]>)>>,
+    known: Mutex<Known>,
 }
 
 impl Names {
@@ -58,7 +61,7 @@ impl Names {
         Ok(found)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, (Instant, Arc<[IpAddr]>)>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

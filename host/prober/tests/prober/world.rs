@@ -16,7 +16,9 @@ pub const SECOND: Duration = Duration::from_secs(1);
 
 /// Where targets lead. A plain URL leads to itself. Nothing is what is never found out.
 #[derive(Default)]
-pub struct Places(Mutex<HashMap<Target, Option<Result<Vec<Endpoint>, String>>>>);
+pub struct Places(Mutex<HashMap<Target, Option<Found>>>);
+
+type Found = Result<Vec<Endpoint>, String>;
 
 impl Places {
     pub fn set(&self, target: &Target, endpoints: Result<Vec<Endpoint>, String>) {
