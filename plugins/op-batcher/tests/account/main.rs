@@ -175,6 +175,31 @@ fn a_pod_that_is_gone_with_its_machine_leaves_the_account_in_use() {
     assert_eq!(world.reconcile(OURS).replicas(), 0, "the word is about another pod");
 }
 
+/// A forced deletion would give the controller of StatefulSets its turn before anybody can look.
+#[test]
+fn a_pod_that_is_being_deleted_out_of_reach_keeps_another_from_being_wanted() {
+    let (mut world, uid) = running();
+    let deleting = |world: &mut World| {
+        world.edit("Pod", ("chains", "batcher-0"), |pod| {
+            pod["metadata"]["deletionTimestamp"] = "2024-01-15T11:00:00Z".into();
+        });
+    };
+    let mut in_reach = world.clone();
+    deleting(&mut in_reach);
+    assert_eq!(in_reach.reconcile(OURS).replicas(), 1, "its kubelet ends it");
+    world.taint(MACHINES[0], &[UNREACHABLE]);
+    assert_eq!(world.reconcile(OURS).replicas(), 1, "nothing was asked to end");
+    deleting(&mut world);
+    let told = world.reconcile(OURS);
+    assert_eq!((told.replicas(), told.reason()), (0, "AccountMayBeInUse"));
+    world.remove("Pod", ("chains", "batcher-0"));
+    assert_eq!(world.run_pods(OURS, MACHINES[1]), None, "none is wanted");
+    let told = world.reconcile(OURS);
+    assert!(told.not_ready.is_some_and(|(_, message)| message.contains(&uid)));
+    world.taint(MACHINES[0], &[]);
+    assert_eq!(world.reconcile(OURS).replicas(), 1);
+}
+
 #[test]
 fn a_process_has_ended_when_the_kubelet_says_so_of_every_container() {
     for (status, has_ended) in [

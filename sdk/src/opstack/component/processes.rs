@@ -45,7 +45,7 @@ pub struct Process {
 pub(super) struct Processes {
     /// Those that may be running: what is to be remembered.
     pub alive: Vec<Process>,
-    /// Of them those whose pod is gone, and that nothing proves to have ended.
+    /// Of them those whose pod is gone, or is being deleted out of reach, and that nothing proves to have ended.
     pub lost: Vec<Process>,
     /// Whether a Deployment of an earlier version of the operator, or a pod of one, is there.
     pub former: bool,
@@ -64,25 +64,30 @@ impl Processes {
         let word = metadata.annotations.get(PROCESS_ENDED).map(String::as_str).unwrap_or_default();
         let mut found = Self::default();
         for process in remembered {
-            match pods.iter().find(|pod| pod.metadata.uid == process.pod_uid) {
+            let pod = pods.iter().find(|pod| pod.metadata.uid == process.pod_uid);
+            match pod {
                 Some(pod) if pod.has_ended() => {}
-                Some(_) => found.alive.push(process),
-                None if word.split(',').any(|uid| uid.trim() == process.pod_uid) => {}
-                None if has_ended_with_machine(cx, &process)? => {}
-                None => {
+                // One that is being deleted on a machine out of reach may go at any moment, by force: then a StatefulSet that
+                // wants a pod has another one before anybody can look.
+                Some(pod) if pod.is_there && !(pod.is_terminating() && is_out_of_reach(cx, &process)?) => {
+                    found.alive.push(process);
+                }
+                _ if word.split(',').any(|uid| uid.trim() == process.pod_uid) => {}
+                _ if has_ended_with_machine(cx, &process)? => {}
+                _ => {
                     found.lost.push(process.clone());
                     found.alive.push(process);
                 }
             }
         }
-        for pod in pods.iter().filter(|pod| !pod.has_ended()) {
+        for pod in pods.iter().filter(|pod| pod.is_there && !pod.has_ended()) {
             if found.alive.iter().all(|process| process.pod_uid != pod.metadata.uid) {
                 found.alive.extend(pod.process(cx)?);
             }
         }
         let deployment = &kind_of::<Deployment>().kind;
         found.former = cx.children.iter().any(|child| child.ref_.kind.kind == *deployment)
-            || pods.iter().any(|pod| pod.is_of_deployment() && !pod.has_ended());
+            || pods.iter().any(|pod| pod.is_there && pod.is_of_deployment() && !pod.has_ended());
         let set: Option<Set> = cx.find(&kind_of::<StatefulSet>(), app.namespace(), app.instance())?;
         found.begun = set.is_some_and(|set| set.spec.replicas > 0 || set.status.replicas > 0);
         Ok(found)
@@ -100,7 +105,7 @@ impl Processes {
     pub fn check(&self, program: &str) -> Result<(), Obstacle> {
         if let Some(Process { pod, pod_uid, node, .. }) = self.lost.first() {
             let message = format!(
-                "{program} of the pod {pod} (uid {pod_uid}) may still run on {node}: the pod is gone, and nothing proves that its process has ended, so no other one is started for the account. Bring {node} back; or switch it off and taint it {OUT_OF_SERVICE}; or, when you know that the process has ended, annotate this object with {PROCESS_ENDED}: {pod_uid}"
+                "{program} of the pod {pod} (uid {pod_uid}) may still run on {node}: the pod is gone or being deleted, and nothing proves that its process has ended, so no other one is started for the account. Bring {node} back; or switch it off and taint it {OUT_OF_SERVICE}; or, when you know that the process has ended, annotate this object with {PROCESS_ENDED}: {pod_uid}"
             );
             return Err(Obstacle { phase: Phase::Error, reason: "AccountMayBeInUse", message });
         }
@@ -120,7 +125,12 @@ fn has_ended_with_machine(cx: &Context<'_>, process: &Process) -> Result<bool, F
     Ok(machine.has(OUT_OF_SERVICE) || is_same && machine.is_heard_of())
 }
 
-/// Pods that a StatefulSet or a Deployment made for the component.
+/// Whether nothing is heard of the kubelet of a process's machine.
+fn is_out_of_reach(cx: &Context<'_>, process: &Process) -> Result<bool, Failure> {
+    Ok(Machine::find(cx, &process.node)?.is_none_or(|machine| !machine.is_heard_of()))
+}
+
+/// Pods that a StatefulSet or a Deployment made for the component; also those that were deleted lately, by their last state.
 fn pods(cx: &Context<'_>, app: &App) -> Result<Vec<PodView>, Failure> {
     let selector: Vec<_> = app.selector().iter().map(|(key, value)| format!("{key}={value}")).collect();
     let listed = cx.cluster.list(&kind_of::<Pod>(), Some(app.namespace()), &selector.join(","));
@@ -129,6 +139,10 @@ fn pods(cx: &Context<'_>, app: &App) -> Result<Vec<PodView>, Failure> {
     let own: Option<PodView> = cx.find(&kind_of::<Pod>(), app.namespace(), &app.named("0"))?;
     pods.extend(own.filter(|own| pods.iter().all(|pod| pod.metadata.uid != own.metadata.uid)));
     pods.retain(|pod| pod.is_of(app.instance()));
+    for pod in &mut pods {
+        let now: Option<PodView> = cx.find(&kind_of::<Pod>(), app.namespace(), &pod.metadata.name)?;
+        pod.is_there = now.is_some_and(|now| now.metadata.uid == pod.metadata.uid);
+    }
     Ok(pods)
 }
 
@@ -138,6 +152,9 @@ struct PodView {
     metadata: PodMetadata,
     spec: PodSpec,
     status: PodStatus,
+    /// A list of pods ends with those that were deleted lately.
+    #[serde(skip)]
+    is_there: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -146,6 +163,7 @@ struct PodMetadata {
     name: String,
     uid: String,
     owner_references: Vec<Owner>,
+    deletion_timestamp: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -183,6 +201,10 @@ impl PodView {
             "ReplicaSet" => owner.name.rsplit_once('-').is_some_and(|(deployment, _)| deployment == instance),
             _ => false,
         })
+    }
+
+    fn is_terminating(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some()
     }
 
     fn is_of_deployment(&self) -> bool {
