@@ -5,6 +5,7 @@
 
 use opstack_core::answer::{Answer, Child, Failure, Finalized, Request};
 use opstack_core::blame::{Blame, Fault};
+use opstack_core::document;
 use opstack_core::ids::ObjectKey;
 use opstack_core::policy;
 use std::collections::{BTreeSet, HashSet};
@@ -148,7 +149,7 @@ fn object(cx: &Context, entry: &Entry) -> Arc<str> {
     let mut object = entry.parsed();
     match cx.written.newer(&entry.key, &object["status"]) {
         Some(status) => {
-            object["status"] = status;
+            document::set(&mut object, &[], "status", status);
             object.to_string().into()
         }
         None => text,

@@ -6,7 +6,7 @@ use opstack_core::answer::{Condition, Event, Phases};
 use opstack_core::blame::Fault;
 use opstack_core::conditions::{self, Standing};
 use opstack_core::ids::{Gvk, ObjectKey};
-use opstack_core::{hash, status};
+use opstack_core::{document, hash, status};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -199,7 +199,7 @@ async fn patch(cx: &Context, subject: &Subject<'_>, status: Value, version: Opti
         "status": status,
     });
     if let Some(version) = version {
-        patch["metadata"]["resourceVersion"] = version.into();
+        document::set(&mut patch, &["metadata"], "resourceVersion", version);
     }
     let api = match subject.key.namespace.as_ref() {
         "" => {

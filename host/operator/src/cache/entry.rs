@@ -145,7 +145,7 @@ fn reduce_machine(object: &mut Value) {
     reduce(object, "status", &["conditions", "nodeInfo"]);
     let Some(status) = object.get_mut("status") else { return };
     reduce(status, "nodeInfo", &["bootID", "machineID", "systemUUID"]);
-    for condition in status["conditions"].as_array_mut().into_iter().flatten() {
+    for condition in status.get_mut("conditions").and_then(Value::as_array_mut).into_iter().flatten() {
         if let Some(fields) = condition.as_object_mut() {
             fields.retain(|field, _| ["type", "status"].contains(&field.as_str()));
         }

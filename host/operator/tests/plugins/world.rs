@@ -100,7 +100,8 @@ impl World {
             let resource = ApiResource::from_gvk_with_plural(&gvk, plural);
             kinds.insert(kind, Served { resource, namespaced });
         }
-        let (hub, leader) = (Hub::new(api.client.clone(), kinds, Facts::keyed([0; 32]), Namespaces::default()), Arc::new(leader));
+        let (hub, leader) =
+            (Hub::new(api.client.clone(), kinds, Facts::keyed([0; 32]), Namespaces::default()), Arc::new(leader));
         let cx = Arc::new(Context {
             chain: Chain::new(hub.clone(), leader.clone(), "cluster.local", opstack_prober::Config::default()),
             budgets: Budgets::new(Limits::default(), hub.clone()),

@@ -8,8 +8,7 @@ use super::claim::Claim;
 use super::{Component, Obstacle};
 use crate::answer::{Answer, Condition, Failure};
 use crate::kubernetes::{
-    Hash, Sources, check_claims, headless_service, ingress_rule, network_policy, pods_in, port, service,
-    stateful_set,
+    Hash, Sources, check_claims, headless_service, ingress_rule, network_policy, pods_in, port, service, stateful_set,
 };
 use crate::opstack::credentials;
 use crate::opstack::mounted::MountedFile;
