@@ -1,5 +1,7 @@
 //! Watches and wake-ups: which kinds are followed, and who is named when something changes.
 
+mod writing;
+
 use futures::{StreamExt, TryStreamExt, stream};
 use kube::Client;
 use kube::api::{Api, ApiResource};
@@ -14,11 +16,13 @@ use tracing::{Instrument, info_span};
 use crate::cache::facts::Facts;
 use crate::cache::{Cache, Change, Entry, Keep, Selector, Watch, Watched, is_outlined};
 use crate::deps::{Deps, Lookup};
-use crate::flights::{Flights, Made};
+use crate::flights::Flights;
 use crate::kinds::{Kinds, Served};
 use crate::named::{self, Named};
 use crate::namespaces::Namespaces;
 use crate::queue::Queue;
+
+pub use writing::Writing;
 
 /// Those who list a kind are many, and a burst of changes is one reason to look again: they wait so long.
 const LIST_DEBOUNCE: Duration = Duration::from_millis(500);
@@ -370,66 +374,6 @@ impl Hub {
     pub fn depths(&self) -> Vec<(GroupKind, usize)> {
         let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
         queues.iter().map(|(kind, (queue, _))| (kind.clone(), queue.depth())).collect()
-    }
-}
-
-/// A write under way. Dropped without an answer, it failed.
-pub struct Writing<'a> {
-    hub: &'a Hub,
-    key: &'a ObjectKey,
-    /// It is at work on this very object: it knows.
-    owner: Option<ObjectKey>,
-    made: Option<Made>,
-}
-
-impl Writing<'_> {
-    /// Takes in the API server's answer, and names whom it concerns.
-    pub fn answered(self, object: serde_json::Value) {
-        self.take_in(object);
-    }
-
-    /// The same of a write of the status alone. A difference in what the user wants is somebody else's act, and its event comes
-    /// too late to tell anything new.
-    pub fn answered_by_status(self, object: serde_json::Value) {
-        let (hub, key) = (self.hub, self.key);
-        if self.take_in(object).is_some_and(|change| change.differs_in(|entry| &entry.intent)) {
-            hub.wake(key);
-        }
-    }
-
-    /// Takes in that the object is gone, and names whom that concerns.
-    pub fn gone(mut self, uid: &str) {
-        self.made = Some(Made::Nothing);
-        let known = self.hub.cache.get(self.key).filter(|entry| entry.live.uid.as_ref() == uid);
-        if let Some(change) = known.and_then(|entry| self.hub.cache.remove(&entry)) {
-            self.hub.wake_lookers(&change, self.owner.as_ref());
-        }
-    }
-
-    fn take_in(mut self, object: serde_json::Value) -> Option<Change> {
-        let kind = &self.key.kind;
-        let entry = self.hub.entry(kind, object);
-        let entry = if is_outlined(kind) { entry.outlined() } else { entry };
-        self.made = Some(Made::Version(entry.resource_version));
-        let change = self.hub.cache.put(entry)?;
-        let made = change.after.as_ref()?;
-        if self.hub.flights.lost(self.key, &made.live.uid) {
-            // Its end was told before the write was answered, and is what there is to tell.
-            self.hub.cache.remove(made);
-            return None;
-        }
-        self.hub.wake_lookers(&change, self.owner.as_ref());
-        Some(change)
-    }
-}
-
-impl Drop for Writing<'_> {
-    fn drop(&mut self) {
-        let (own, others) = self.hub.flights.end(self.key, self.made);
-        if let Some(own) = own {
-            self.hub.wake_lookers(&own, self.owner.as_ref());
-        }
-        others.iter().for_each(|change| self.hub.route(change));
     }
 }
 
