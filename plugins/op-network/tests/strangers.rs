@@ -26,7 +26,8 @@ fn boast(name: &str, active: bool) -> Observation {
         "head_l1": {"hash": hash('a'), "number": 1, "timestamp": 1_705_314_598},
         "unsafe_l2": {"hash": hash('b'), "number": 999_999_999, "timestamp": 1_705_314_599},
     }}]);
-    heard(probe("sequencer", STRANGER, name), Ok(answer.to_string()))
+    let pod = format!("{name}-0");
+    Observation { pod, ..heard(probe("sequencer", STRANGER, name), Ok(answer.to_string())) }
 }
 
 fn heard(probe: String, answer: Result<String, String>) -> Observation {
@@ -77,12 +78,25 @@ fn sequencing(answer: &Response) -> Value {
     serde_json::from_str::<Value>(&answer.status).unwrap()["sequencing"].clone()
 }
 
+/// The pod of a stranger's sequencer and its machine, as Kubernetes tells of them.
+fn pod_of(name: &str) -> [Value; 2] {
+    let labels = json!({"optimism.io/network": "chains.op-mainnet", "app.kubernetes.io/component": "sequencer"});
+    let metadata = json!({"name": format!("{name}-0"), "namespace": STRANGER, "uid": "pod-stranger", "labels": labels});
+    let status = json!({"phase": "Running", "containerStatuses": [{"name": "op-node", "restartCount": 0, "state": {"running": {}}}]});
+    let machine = json!({"nodeInfo": {"systemUUID": "system-machine-s", "bootID": "boot-machine-s"}});
+    [
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"nodeName": "machine-s"}, "status": status}),
+        json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "machine-s"}, "spec": {}, "status": machine}),
+    ]
+}
+
 /// The same strangers are chosen where the network permits them: what keeps them out is its consent, and nothing else.
 #[test]
 fn with_consent_the_highest_block_counts_wherever_it_is() {
     let mut case = case("sequencing-start");
     case.documents.extend(strangers(&case.object));
     let name = "op-mainnet-sequencer";
+    case.documents.extend(pod_of(name));
     let chosen = |case: &Case| sequencing(&answer(case, vec![boast(name, false)]))["candidate"].clone();
     assert_eq!(chosen(&case), "chains/seq-b");
     case.object["spec"]["allowedNamespaces"] = json!({"replicas": {"from": "All"}, "components": {"from": "All"}});
