@@ -62,7 +62,7 @@ impl Admin {
 
     /// Why the operator's picture of the cluster may not be trusted; nothing if it may.
     pub fn unready(&self) -> Option<String> {
-        if !self.gate.is_open() {
+        if !self.gate.is_settled() {
             return Some("plugins are being loaded".into());
         }
         if let Some((kind, since)) = self.cx.hub.stale().filter(|(_, since)| *since > STALE_AFTER) {

@@ -10,6 +10,7 @@ use opstack_core::ids::{ObjectKey, PluginName};
 use opstack_core::requeue::Requeue;
 use opstack_engine::{Engine, EngineConfig};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -336,16 +337,23 @@ impl Operator {
                 }
             }
         };
-        match tokio::time::timeout(SERVED_WITHIN, served).await {
-            Ok(()) => info!("plugins are loaded"),
-            Err(_) => warn!("some plugins are not loaded yet, or their kinds not served; the objects of others go on"),
+        let mut served = pin!(served);
+        if tokio::time::timeout(SERVED_WITHIN, &mut served).await.is_err() {
+            warn!("some plugins are not loaded yet, or their kinds not served; the objects of others go on");
+            self.gate.open();
+            if tokio::time::timeout(SETTLED_WITHIN, &mut served).await.is_err() {
+                warn!("some plugins' kinds are still not served; see their Plugin objects");
+            }
         }
-        self.gate.open();
+        info!("plugins are loaded");
+        self.gate.settle();
     }
 }
 
 /// How long all objects wait at the start for what plugins there are.
 const SERVED_WITHIN: Duration = Duration::from_secs(20);
+/// How much longer this replica is not ready for the sake of plugins that are compiled, two at a time.
+const SETTLED_WITHIN: Duration = Duration::from_secs(300);
 /// How chains are asked.
 async fn probing(args: &SharedArgs) -> opstack_prober::Config {
     let (allow, deny) = (args.probe_allow.clone(), args.probe_deny.clone());

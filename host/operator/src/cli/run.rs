@@ -61,8 +61,8 @@ pub struct Args {
 /// The compiler of plugins, which runs in a process of its own.
 #[derive(Debug, clap::Args)]
 pub struct CompilerArgs {
-    /// Memory that compiling one plugin may take, in MiB; two are compiled at once.
-    #[arg(long, value_name = "MIB", default_value = "384", value_parser = clap::value_parser!(u32).range(64..))]
+    /// Address space that compiling one plugin may take, in MiB; about half of it is used. Two are compiled at once.
+    #[arg(long, value_name = "MIB", default_value = "1024", value_parser = clap::value_parser!(u32).range(64..))]
     pub compile_memory_mib: u32,
     /// Processor time that compiling one plugin may take, in seconds.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u32).range(1..=3600))]

@@ -14,6 +14,8 @@ struct State {
     loading: Option<BTreeSet<PluginName>>,
     /// They are dealt with, or have taken long enough.
     open: bool,
+    /// They are dealt with, and their kinds served.
+    settled: bool,
     /// Last term whose plugins went through the guard.
     term: Option<u64>,
     /// Of that term's plugins those of which it is not known yet whether they may serve.
@@ -56,9 +58,14 @@ impl Gate {
         self.0.send_modify(|state| state.open = true);
     }
 
+    /// The plugins of the start are dealt with and their kinds served, or that took far too long.
+    pub fn settle(&self) {
+        self.0.send_modify(|state| (state.open, state.settled) = (true, true));
+    }
+
     /// Whether the plugins of the start are dealt with.
-    pub fn is_open(&self) -> bool {
-        self.0.borrow().open
+    pub fn is_settled(&self) -> bool {
+        self.0.borrow().settled
     }
 
     /// A term begins, in which it is not known yet of these plugins whether they may serve.
