@@ -168,6 +168,7 @@ impl Controllers {
                 within = admitted => within,
                 () = stop.cancelled() => return queue.done(key, Requeue::Behind, 0.0),
             };
+            queue.begin(&key);
             let span = info_span!("reconcile", kind = %key.kind.kind, ns = %key.namespace, name = %key.name);
             let timer = self.cx.metrics.reconcile(served.plugin.as_str());
             let requeue = reconcile(&self.cx, &served, &key, queue.depth()).instrument(span).await;

@@ -27,7 +27,9 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use election::{Election, RELEASED, Step};
+use election::{Election, Step};
+
+pub use election::RELEASED;
 
 /// A write that has not been answered for so long never will be.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(30);

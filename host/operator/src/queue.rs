@@ -68,6 +68,13 @@ impl Queue {
         }
     }
 
+    /// The object is about to be looked at: whatever it was named for until now will be seen.
+    pub fn begin(&self, key: &ObjectKey) {
+        if let Some(again) = self.lock().working.get_mut(key) {
+            *again = false;
+        }
+    }
+
     /// The object was looked at; says when next. `random` in `[0, 1)` spreads retries.
     pub fn done(&self, key: ObjectKey, requeue: Requeue, random: f64) {
         let mut inner = self.lock();
@@ -169,6 +176,17 @@ mod tests {
         queue.done(at_work, Requeue::Await, 0.0);
         let again = queue.next().await;
         queue.done(again, Requeue::Await, 0.0);
+        assert!(queue.is_idle());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_an_object_was_named_for_before_the_look_at_it_is_seen_by_that_look() {
+        let queue = Queue::default();
+        queue.add(key("a"));
+        let taken = queue.next().await;
+        queue.add(key("a"));
+        queue.begin(&taken);
+        queue.done(taken, Requeue::Await, 0.0);
         assert!(queue.is_idle());
     }
 

@@ -158,6 +158,8 @@ fn components() -> [(Value, &'static str); 3] {
 /// Its pod runs, and its program answers at the port that its Service has for metrics.
 fn run_component(site: &Site, hosts: &Hosts, object: &Value, recording: &str) -> Double {
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    let is_applied = |object: &Value| object["status"]["applied"].is_string();
+    site.wait(&format!("{name} to be applied"), &paths::of(object), MINUTE, is_applied);
     let pod = kubelet::wait_pods(site, NAMESPACE, &format!("{name}-"), 1).remove(0);
     let address = world::address();
     hosts.add(&host(name), address.into());

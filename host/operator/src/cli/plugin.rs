@@ -12,7 +12,7 @@ use super::offline;
 use crate::plugins::object::{ConfigMapSource, GROUP, GrantSpec, KIND, PluginSpec, Source, VERSION};
 use crate::plugins::{Serving, crd};
 
-/// A ConfigMap may hold so much in all.
+/// A ConfigMap may hold so much in all, in bytes before base64 (Kubernetes v1.36, `ValidateConfigMap`).
 const CONFIG_MAP_LIMIT: usize = 1024 * 1024;
 
 /// Look at, check and pack plugins.
@@ -119,14 +119,14 @@ fn pack(file: &Path, namespace: &str) -> anyhow::Result<()> {
     let bytes = std::fs::read(file)?;
     let artifact = Artifact::open(&bytes).with_context(|| file.display().to_string())?;
     let compressed = zstd::encode_all(artifact.bytes(), 19).context("failed to compress")?;
-    let encoded = base64::engine::general_purpose::STANDARD.encode(&compressed);
-    if encoded.len() > CONFIG_MAP_LIMIT {
+    if compressed.len() > CONFIG_MAP_LIMIT {
         bail!(
-            "{}: {} bytes compressed and encoded; a ConfigMap holds {CONFIG_MAP_LIMIT}. Use spec.source.path",
+            "{}: {} bytes compressed; a ConfigMap holds {CONFIG_MAP_LIMIT}. Use spec.source.path",
             file.display(),
-            encoded.len()
+            compressed.len()
         );
     }
+    let encoded = base64::engine::general_purpose::STANDARD.encode(&compressed);
     let name = format!("plugin-{}", serving.name);
     let config_map = json!({
         "apiVersion": "v1",

@@ -168,12 +168,12 @@ impl Service {
     fn serve(&self, serving: &Arc<Serving>, term: u64) {
         self.lock().entry(serving.name.clone()).or_default().passed_in = Some(term);
         let before = self.cx.registry.insert(serving.clone());
-        self.gate.clear(&serving.name);
-        if before.as_ref().is_some_and(|before| Arc::ptr_eq(before, serving)) {
-            return;
+        if !before.as_ref().is_some_and(|before| Arc::ptr_eq(before, serving)) {
+            info!(plugin = %serving.name, digest = %serving.plugin.digest(), "in service");
+            before.iter().chain([serving]).for_each(|changed| self.wake(changed));
         }
-        info!(plugin = %serving.name, digest = %serving.plugin.digest(), "in service");
-        before.iter().chain([serving]).for_each(|changed| self.wake(changed));
+        // Last: objects that waited for this are not named once more after they were looked at.
+        self.gate.clear(&serving.name);
     }
 
     fn withdraw(&self, name: &PluginName) {

@@ -137,6 +137,7 @@ impl World {
     pub async fn gain(&self) -> u64 {
         let mut lease = self.api.get(LEASE).unwrap();
         lease["spec"]["holderIdentity"] = Value::Null;
+        lease["metadata"]["annotations"][leader::RELEASED] = lease["spec"]["leaseTransitions"].to_string().into();
         self.api.put(LEASE, lease);
         self.cx.leader.leading().await
     }
@@ -172,7 +173,11 @@ impl World {
             "apiVersion": "optimism.io/v1alpha1",
             "kind": "Plugin",
             "metadata": {"name": name, "generation": version},
-            "spec": {"source": {"path": file}, "digest": digest},
+            "spec": {
+                "source": {"path": file},
+                "digest": digest,
+                "grants": {"serves": [{"group": "test.org", "kind": "Fox"}]},
+            },
         });
         let object = self.api.put(&path_of(&key), object);
         self.tell(&key, object);

@@ -2,6 +2,7 @@
 //! no plugin can know. It also leaks what it is told to, so that a search for leaks can be seen to find something.
 
 use opstack_sdk::answer::{Condition, Event, KindRef, ObjectRef, Policy, Probe, Question, RpcCall, SecretKey, Target};
+use opstack_sdk::manifest::Targets;
 use opstack_sdk::schemars::{self, JsonSchema};
 use opstack_sdk::serde::{self, Deserialize, Serialize};
 use opstack_sdk::serde_json::json;
@@ -69,7 +70,7 @@ pub struct Status {
     pub said: String,
 }
 
-/// Kinds that plugins read: all of each are looked up.
+/// Kinds that plugins read: all of each are looked up, but for Secrets, which the host reads by name alone.
 const KINDS: [(&str, &str, &str); 6] = [
     ("", "v1", "Secret"),
     ("optimism.io", "v1alpha1", "OptimismNetwork"),
@@ -94,6 +95,7 @@ impl Workload for Echo {
             owns: vec![kind(("", "v1", "ConfigMap"))],
             rpc_methods: vec!["eth_chainId"],
             phases: Some(("Pending", "Error")),
+            targets: Targets::of_users(),
             ..Manifest::new("echo", "0.1.0", served)
         }
     }
@@ -130,14 +132,14 @@ impl Workload for Echo {
     }
 }
 
-/// All that can be looked up: what is named one by one, and everything of each kind.
+/// All that can be looked up: what is named one by one, and everything of each kind but Secrets.
 fn lookups(cx: &Context<'_>, object: &Object<Spec>) -> BTreeMap<String, String> {
     let get = |name: &String| {
         let namespace = Some(object.metadata.namespace.clone());
         cx.cluster.get(&ObjectRef { kind: kind(KINDS[0]), namespace, name: name.clone() }).unwrap_or_default()
     };
     let one = object.spec.secrets.keys().map(|name| (format!("get-{name}"), get(name)));
-    let all = KINDS.map(|of| (format!("list-{}", of.2), cx.cluster.list(&kind(of), None, "").join("\n")));
+    let all = KINDS[1..].iter().map(|&of| (format!("list-{}", of.2), cx.cluster.list(&kind(of), None, "").join("\n")));
     one.chain(all).collect()
 }
 

@@ -164,7 +164,13 @@ fn changes_of_what_cannot_change_are_refused_by_the_rules() {
 fn names_that_could_be_those_of_anothers_children_are_refused() {
     let site = &chain().site;
     let says = |kind: &str, name: &str| {
-        let object = ours(kind, "default", name, &json!({}));
+        // What a rule about the whole object is held against is complete.
+        let (net, key) = (json!({"name": "net"}), json!({"secretRef": {"name": "signer", "key": "key"}}));
+        let spec = match kind {
+            "OpNode" => json!({"optimismNetworkRef": net, "nodeType": "replica"}),
+            _ => json!({"optimismNetworkRef": net, "sequencerRef": {"name": "node"}, "privateKey": key}),
+        };
+        let object = ours(kind, "default", name, &spec);
         site.request("POST", &format!("{}?dryRun=All", paths::collection(&object)), Some(&object)).text()
     };
     for kind in ["OpNode", "OpBatcher", "OpProposer", "OpChallenger"] {

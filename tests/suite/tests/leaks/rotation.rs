@@ -22,7 +22,7 @@ const USERS: [(&str, &str, &[&str]); 9] = [
     ("root", "key", &["statefulsets/derived"]),
     ("batcher", "key", &["statefulsets/batcher"]),
     ("signer-tls", "tls.key", &["statefulsets/proposer"]),
-    ("l1", "rpc", &["statefulsets/batcher", "statefulsets/proposer", "statefulsets/derived", "statefulsets/node"]),
+    ("l1", "rpc", &["statefulsets/batcher", "statefulsets/derived", "statefulsets/node", "statefulsets/proposer"]),
     ("l2", "rollup", &["statefulsets/batcher"]),
     // Nobody uses this one, though all use another key of the same Secret.
     ("l1", "unused", &[]),

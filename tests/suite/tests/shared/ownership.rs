@@ -44,17 +44,19 @@ fn a_copy_of_a_child_is_neither_pruned_nor_torn_down() {
 #[test]
 fn a_secret_of_somebody_else_gets_no_keys() {
     let site = &shared().site;
-    site.namespace("taken");
-    site.create(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x-key", "namespace": "taken"},
-        "stringData": {"password": "not a key of ours"}}));
-    site.create(&hostile::object("taken", "x", "generated-secret"));
-    let object = site.wait_ready(&hostile::path("taken", "x"), "False", "SpecNameTaken");
+    site.namespace("taken-secret");
+    site.create(
+        &json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x-key", "namespace": "taken-secret"},
+        "stringData": {"password": "not a key of ours"}}),
+    );
+    site.create(&hostile::object("taken-secret", "x", "generated-secret"));
+    let object = site.wait_ready(&hostile::path("taken-secret", "x"), "False", "SpecNameTaken");
     let message = suite::condition::message(&object, "Ready");
     assert!(message.contains("x-key") && message.contains("lacks jwt, p2p"), "{message}");
-    let secret = site.get(&paths::secret("taken", "x-key")).expect("it is there");
+    let secret = site.get(&paths::secret("taken-secret", "x-key")).expect("it is there");
     assert_eq!(secret["data"].as_object().map(|data| data.len()), Some(1), "it was given keys");
     // With the keys of a person in it, it serves.
     let key = "11".repeat(32);
-    site.merge(&paths::secret("taken", "x-key"), &json!({"stringData": {"jwt": key, "p2p": key}}));
-    site.wait_ready(&hostile::path("taken", "x"), "True", "Ready");
+    site.merge(&paths::secret("taken-secret", "x-key"), &json!({"stringData": {"jwt": key, "p2p": key}}));
+    site.wait_ready(&hostile::path("taken-secret", "x"), "True", "Ready");
 }
