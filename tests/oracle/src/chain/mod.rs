@@ -3,17 +3,25 @@
 
 mod genesis;
 mod http;
+mod sequencers;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use op_programs::{OpPrograms, Release};
 use serde_json::{Value, json};
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+pub use sequencers::Sequencers;
+
+/// What the op-node of a sequencer at an address answers.
+pub fn ask(address: Ipv4Addr, method: &str, params: Value) -> Result<Value> {
+    http::rpc(&format!("http://{address}:{}", sequencers::RPC), method, params)
+}
 
 /// What has not come by then never will.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -63,19 +71,24 @@ impl Chain {
     /// Starts all of it with the programs of a release. `other` is the URL of another sequencer, for its execution client and
     /// its op-node alike, that stands before the chain's own in the lists of the batcher.
     pub fn start(release: Release, other: Option<&str>) -> Result<Self> {
-        let mut chain = Self {
+        let mut chain = Self::new(release)?;
+        let l1 = chain.start_l1()?;
+        let (l2, engine) = chain.start_execution(&l1)?;
+        chain.node = chain.start_node(&l1, &l2, &engine)?;
+        chain.start_services(&l1, &l2, other)?;
+        Ok(chain)
+    }
+
+    /// Nothing runs yet.
+    fn new(release: Release) -> Result<Self> {
+        Ok(Self {
             programs: OpPrograms::find()?,
             release,
             directory: tempfile::tempdir()?,
             running: vec![],
             metrics: vec![],
             node: String::new(),
-        };
-        let l1 = chain.start_l1()?;
-        let (l2, engine) = chain.start_execution(&l1)?;
-        chain.node = chain.start_node(&l1, &l2, &engine)?;
-        chain.start_services(&l1, &l2, other)?;
-        Ok(chain)
+        })
     }
 
     /// What op-node answers.
