@@ -20,7 +20,6 @@ use tracing::warn;
 
 use crate::cache::Entry;
 use crate::context::Context;
-use crate::deps::Lookup;
 use crate::fresh::{self, Fresh};
 use crate::plugins::Serving;
 use crate::report::{self, Report, Reported, Subject};
@@ -152,9 +151,9 @@ async fn advance(
         };
         answer.actions.retain(|action| known.contains(&action.id));
         cx.budgets.claim(key, &answer)?;
+        // The second call has put its own lookups in the place of the first one's.
+        secrets::follow(cx, key, &answer.secrets);
     }
-    // A key of a Secret that somebody removes is made again.
-    cx.hub.depend(key, answer.secrets.iter().map(|secret| Lookup::Object(secrets::key_of(secret))).collect());
     let mut again = false;
     let (standing, applied) = match &answer.children {
         Children::Keep(why) => (kept(why, &answer), None),

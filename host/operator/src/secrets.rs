@@ -20,7 +20,7 @@ use crate::cache::Watched;
 use crate::context::Context;
 use crate::deps::Lookup;
 
-/// Makes what is missing of the given Secrets. True if anything was made. A later change of one wakes the owner.
+/// Makes what is missing of the given Secrets, and follows them. True if anything was made.
 ///
 /// # Errors
 /// When a Secret is asked for outside the owner's namespace, one of that name is somebody else's, or the API server refuses.
@@ -43,6 +43,8 @@ pub async fn ensure(
     // Whether a key is there is judged by its facts: a Secret that was not read yet would seem empty.
     let lookups: Vec<_> = secrets.iter().map(|secret| Lookup::Object(key_of(secret))).collect();
     cx.hub.named.read(&cx.hub, &cx.hub.unread(&lookups)).await?;
+    // Before anything can fail: a refusal ends when somebody mends the Secret.
+    follow(cx, owner, secrets);
     let mut made = false;
     for secret in secrets {
         made |= ensure_one(cx, owner, plugin, secret).await?;
@@ -50,8 +52,14 @@ pub async fn ensure(
     Ok(made)
 }
 
+/// Wakes the owner when one of its Secrets changes: a key that somebody removes is made again, and one that was refused because of
+/// its name serves once it is mended.
+pub fn follow(cx: &Context, owner: &ObjectKey, secrets: &[GeneratedSecret]) {
+    cx.hub.depend(owner, secrets.iter().map(|secret| Lookup::Object(key_of(secret))).collect());
+}
+
 /// The Secret's key.
-pub fn key_of(secret: &GeneratedSecret) -> ObjectKey {
+fn key_of(secret: &GeneratedSecret) -> ObjectKey {
     ObjectKey::new(GroupKind::new("", "Secret"), &secret.namespace, &secret.name)
 }
 

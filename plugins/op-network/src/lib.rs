@@ -11,11 +11,11 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Node as Machine, Pod, Sec
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use opstack_sdk::answer::{Answer, Failure, Finalized};
 use opstack_sdk::cluster::{Context, kind_of};
-use opstack_sdk::kubernetes::{App, Component};
+use opstack_sdk::kubernetes::{App, Component, check_child_name};
 use opstack_sdk::manifest::{Column, Manifest, Targets};
 use opstack_sdk::opstack::allowed;
 use opstack_sdk::opstack::consent::Consent;
-use opstack_sdk::opstack::network::{NetworkSpec, NetworkStatus};
+use opstack_sdk::opstack::network::{L1_CHAIN_CONFIG, NetworkSpec, NetworkStatus};
 use opstack_sdk::opstack::node::Node;
 use opstack_sdk::opstack::{self, BATCHER, CHALLENGER, NETWORK, NODE, PROPOSER};
 use opstack_sdk::{Object, Workload, register_workload};
@@ -99,7 +99,8 @@ impl Workload for OptimismNetwork {
             &object.metadata.name,
             Component { program: "optimism-network", role: "network" },
         );
-        let wrong = object.spec.allowed_namespaces.errors();
+        let mut wrong = object.spec.allowed_namespaces.errors();
+        wrong.extend(check_child_name(&object.metadata, L1_CHAIN_CONFIG.suffix).err());
         if !wrong.is_empty() {
             return Err(Failure::Invalid(wrong));
         }

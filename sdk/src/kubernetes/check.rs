@@ -33,6 +33,22 @@ pub fn fits_service(name: &str) -> bool {
     name.len() <= LONGEST_NAME && !name.contains('.')
 }
 
+/// Characters of a name that is an RFC 1123 subdomain, as those of most objects are.
+const LONGEST_SUBDOMAIN: usize = 253;
+
+/// Checks that a child `<name>-<suffix>` can be called after an object.
+///
+/// # Errors
+/// `invalid`, with the longest name.
+pub fn check_child_name(metadata: &Metadata, suffix: &str) -> Result<(), FieldError> {
+    let longest = LONGEST_SUBDOMAIN - 1 - suffix.len();
+    if metadata.name.len() <= longest {
+        return Ok(());
+    }
+    let message = format!("{:?} leaves no room for \"-{suffix}\"; use at most {longest} characters", metadata.name);
+    Err(FieldError::new("metadata.name", message))
+}
+
 /// Stands in the names of children of which an object of another name could have one that is called alike.
 pub const APART: &str = "--";
 /// Endings of the names of an object's children, beside those that end with a number.

@@ -18,7 +18,9 @@ mod selector;
 mod service;
 mod workload;
 
-pub use check::{APART, NAME_RULES, check_claims, check_name, check_new_name, check_pod, fits_service};
+pub use check::{
+    APART, NAME_RULES, check_child_name, check_claims, check_name, check_new_name, check_pod, fits_service,
+};
 pub use disruption::disruption_budget;
 pub use env::{env_config_map, env_field, env_secret, env_value};
 pub use hash::Hash;

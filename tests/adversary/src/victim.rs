@@ -143,15 +143,17 @@ pub fn replica_in(site: &Site, made: &str) -> Pod {
     pod
 }
 
-/// The components, and the programs that they run.
+/// The components, and the programs that they run. The challenger reads from one node that is named.
 fn components() -> [(Value, &'static str); 3] {
     let make = |kind, name, own: Value| without_upstream(chain::component(kind, NAMESPACE, name, &own));
     let game = json!({"disputeGame": {"factoryAddr": chain::FACTORY, "gameType": 0}});
     let alphabet = json!({"disputeGame": {"factoryAddr": chain::FACTORY}, "faultProof": {"traceType": "alphabet"}});
+    let mut challenger = make("OpChallenger", "challenger", alphabet);
+    challenger["spec"]["sequencerRef"] = json!({"name": "rep"});
     [
         (make("OpBatcher", "batcher", json!({})), "op-batcher"),
         (make("OpProposer", "proposer", game), "op-proposer"),
-        (make("OpChallenger", "challenger", alphabet), "op-challenger"),
+        (challenger, "op-challenger"),
     ]
 }
 

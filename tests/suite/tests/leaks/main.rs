@@ -122,7 +122,7 @@ fn repeat_all(site: &Site, secrets: &[Value]) {
     site.create(&world::echo(NAMESPACE, "beacons", json!({"secrets": keys("beacon")})));
     site.create(&world::echo(NAMESPACE, "trapped", json!({"secrets": keys("key"), "trap": true})));
     site.wait_ready(&world::echo_path(NAMESPACE, "trapped"), "False", "PluginTrap");
-    let refused = site.wait_ready(&world::echo_path(NAMESPACE, "refused"), "False", "PluginRejected");
+    let refused = site.wait_ready(&world::echo_path(NAMESPACE, "refused"), "False", "ClusterDenied");
     let message = suite::condition::message(&refused, "Ready");
     assert!(message.contains("are withheld"), "the API server quoted it, we must not: {message}");
     for name in ["echo", "beacons"] {
