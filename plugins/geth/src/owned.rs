@@ -65,7 +65,7 @@ mod tests {
         for flag in TABLE.iter().flat_map(|owned| std::iter::once(&owned.flag).chain(owned.aliases)) {
             // Of a key the value must not be shown; the node's plugin refuses it.
             for arg in [format!("--{flag}=x"), format!("-{flag}=x"), format!("--{flag}"), format!("-{flag}")] {
-                assert_eq!(check(&[arg.clone()]).is_err(), *flag != "nodekeyhex", "{arg}");
+                assert_eq!(check(std::slice::from_ref(&arg)).is_err(), *flag != "nodekeyhex", "{arg}");
             }
         }
         assert_eq!(check(&["--cache=1".into(), "--nat".into(), "extip:1.2.3.4".into()]), Ok(()));

@@ -81,7 +81,11 @@ mod tests {
             for flag in tables.iter().flat_map(|owned| std::iter::once(&owned.flag).chain(owned.aliases)) {
                 for arg in [format!("--{flag}=x"), format!("-{flag}=x"), format!("--{flag}"), format!("-{flag}")] {
                     let is_secret = ["p2p.priv.raw", "p2p.sequencer.key"].contains(flag);
-                    assert_eq!(settings.check_args("spec.extraArgs", &[arg.clone()]).is_empty(), is_secret, "{arg}");
+                    assert_eq!(
+                        settings.check_args("spec.extraArgs", std::slice::from_ref(&arg)).is_empty(),
+                        is_secret,
+                        "{arg}"
+                    );
                 }
             }
         }

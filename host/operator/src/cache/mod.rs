@@ -212,8 +212,7 @@ impl Cache {
 
     /// Replaces what is known of a kind, in one namespace or in all, after a list: what is not in it is gone.
     pub fn replace(&self, kind: &GroupKind, namespace: Option<&str>, listed: Vec<Entry>) -> Vec<Change> {
-        let changes = self.settle(&self.list(kind, namespace), listed);
-        changes
+        self.settle(&self.list(kind, namespace), listed)
     }
 
     /// Notes that the first list of a kind is complete, in all namespaces that are watched.

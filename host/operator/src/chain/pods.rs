@@ -70,11 +70,12 @@ impl Pods {
             *listed = listed.or(Some(self.namespaces.len()));
             begins
         });
-        for namespace in self.namespaces.iter().filter(|_| begins).cloned() {
-            let pods = match &namespace {
+        for namespace in self.namespaces.iter().filter(|_| begins) {
+            let pods = match namespace {
                 Some(namespace) => Api::<Pod>::namespaced(self.client.clone(), namespace),
                 None => Api::all(self.client.clone()),
             };
+            let namespace = namespace.clone();
             let stream = watcher(pods, watcher::Config::default().labels(WORKLOAD_LABEL)).default_backoff();
             let follower = self.clone();
             let follow = async move { follower.follow(namespace.as_deref(), Box::pin(stream)).await };

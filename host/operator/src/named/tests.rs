@@ -67,7 +67,7 @@ async fn a_secret_is_read_by_its_name_and_its_values_only_when_they_are_new() {
     };
     let asked = |paths: &[&str]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
     let lookups = [Lookup::Object(one.clone())];
-    assert_eq!(hub.unread(&lookups), [one.clone()]);
+    assert_eq!(hub.unread(&lookups), std::slice::from_ref(&one));
     assert_eq!(read().await, (None, asked(&[whole])));
     assert!(hub.unread(&lookups).is_empty(), "that it is not there is known now");
     server.hold(1, "first");

@@ -44,7 +44,7 @@ impl Driver {
         for name in NAMES {
             site.create(&Self::node(name));
         }
-        let mut driver = Self {
+        let driver = Self {
             site,
             operators,
             sequencers,
