@@ -49,6 +49,7 @@
 
 mod anvil;
 mod legacy;
+mod ports;
 mod recipes;
 mod superchain;
 mod tree;
@@ -63,6 +64,7 @@ use go_build::Voice;
 
 pub use anvil::ANVIL_VERSION;
 pub use legacy::Legacy;
+pub use ports::free_port;
 pub use recipes::{GETH_VERSION, OP_GETH_VERSION};
 
 /// The environment variable that names a directory with ready programs.

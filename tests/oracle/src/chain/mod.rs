@@ -6,10 +6,10 @@ mod http;
 mod sequencers;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use op_programs::{OpPrograms, Release};
+use op_programs::{OpPrograms, Release, free_port};
 use serde_json::{Value, json};
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -285,9 +285,4 @@ impl Running {
 
 fn words(flags: &str) -> Vec<String> {
     flags.split_whitespace().map(ToString::to_string).collect()
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

@@ -1,14 +1,14 @@
 //! Several sequencers of one chain, each an op-node and an op-geth at an address of its own, as pods have. All boot stopped.
 
 use anyhow::{Context as _, Result, bail};
-use op_programs::Release;
+use op_programs::{Release, free_port};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{Chain, KEYS, free_port, genesis, http, words};
+use super::{Chain, KEYS, genesis, http, words};
 
 /// Names of the programs, by sequencer.
 const NODES: [&str; 3] = ["op-node-0", "op-node-1", "op-node-2"];

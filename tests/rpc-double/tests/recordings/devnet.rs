@@ -2,7 +2,6 @@
 
 use std::{
     fs::{self, File},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -52,8 +51,7 @@ impl Drop for Devnet<'_> {
 }
 
 fn free() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("it is bound").port()
+    op_programs::free_port().expect("a free port")
 }
 
 fn url(port: u16) -> String {
