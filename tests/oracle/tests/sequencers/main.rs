@@ -2,7 +2,7 @@
 //! are deleted. The controllers of Kubernetes make the pods; that they run, and how they end, is reported as a kubelet would. Who
 //! makes blocks is counted by the sequencers' own answers and by the blocks that they tell.
 //!
-//! `OPSTACK_SEQUENCER_FAULTS` says how many faults there are (60 by default, which takes about four minutes).
+//! `OPSTACK_SEQUENCER_FAULTS` says how many faults there are (24 by default, which take about two minutes).
 
 mod driver;
 mod lookout;
@@ -17,11 +17,11 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 /// Between two faults.
-const PAUSE_MS: std::ops::Range<u64> = 300..6_000;
+const PAUSE_MS: std::ops::Range<u64> = 200..4_000;
 
 #[test]
 fn no_two_real_sequencers_make_blocks_whatever_goes_wrong() {
-    let faults = std::env::var("OPSTACK_SEQUENCER_FAULTS").ok().and_then(|count| count.parse().ok()).unwrap_or(60);
+    let faults = std::env::var("OPSTACK_SEQUENCER_FAULTS").ok().and_then(|count| count.parse().ok()).unwrap_or(24);
     let mut driver = Driver::start();
     let lookout = Lookout::start(driver.addresses());
     driver.makes_blocks("one makes blocks");
