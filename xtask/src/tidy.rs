@@ -12,6 +12,7 @@ mod links;
 mod reasons;
 mod rust;
 mod text;
+mod threats;
 
 use std::{fs, path::PathBuf};
 
@@ -67,6 +68,7 @@ fn complaints() -> Result<Vec<String>> {
         conformance::complaints(&documents),
         documents::complaints(&documents),
         adversary::complaints(&documents),
+        threats::complaints(&documents),
         kinds::complaints(&documents)?,
         arrows::complaints(&metadata)?,
         licences::complaints(&documents, &metadata)?,
