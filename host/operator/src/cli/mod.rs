@@ -4,6 +4,7 @@ mod aside;
 pub mod compile_worker;
 mod completions;
 mod crds;
+mod documents;
 mod fetch;
 mod init;
 pub mod offline;

@@ -9,14 +9,13 @@ use opstack_core::answer::{Answer, Children, Facts as ClusterFacts, Failure, Gen
 use opstack_core::ids::{GroupKind, Gvk, ObjectKey};
 use opstack_core::policy::{self, Owner};
 use opstack_core::{asks, document};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::documents::{self, Document};
 use super::offline;
 use crate::cache::facts::Facts;
 use crate::cache::{Cache, Keep};
@@ -49,18 +48,11 @@ enum Output {
     Json,
 }
 
-/// A document and where it came from.
-struct Document {
-    title: String,
-    key: ObjectKey,
-    object: Value,
-}
-
 impl Args {
     /// Renders and prints.
     pub fn run(self) -> anyhow::Result<()> {
         let registry = Arc::new(offline::registry(&self.plugins)?);
-        let documents = self.documents()?;
+        let documents = documents::load(&self.files)?;
         let cache = Arc::new(Cache::default());
         let remember = |key: &ObjectKey, object: Value| {
             cache.put(cache.entry(&key.kind, object, Keep { body: true, status: true }, &Facts::offline()));
@@ -100,7 +92,7 @@ impl Args {
         let title =
             |key: &ObjectKey| documents.iter().find(|d| d.key == *key).map(|d| d.title.as_str()).unwrap_or_default();
         let mut objects = Vec::new();
-        let mut failures = Vec::new();
+        let mut failures = clashes(&rendered, title);
         for (key, rendered) in rendered {
             rendered.warnings.iter().for_each(|warning| eprintln!("warning: {}: {warning}", title(&key)));
             if let Err(failure) = rendered.status {
@@ -123,26 +115,6 @@ impl Args {
             }
         }
         Ok(())
-    }
-
-    fn documents(&self) -> anyhow::Result<Vec<Document>> {
-        let mut documents: Vec<Document> = Vec::new();
-        for file in &self.files {
-            let text = read(file)?;
-            for (index, document) in serde_norway::Deserializer::from_str(&text).enumerate() {
-                let title = format!("{}, document {}", file.display(), index + 1);
-                let object = Value::deserialize(document).with_context(|| format!("{title}: not valid YAML"))?;
-                if object.is_null() {
-                    continue;
-                }
-                let document = Document::of(object, &title)?;
-                if let Some(twin) = documents.iter().find(|known| known.key == document.key) {
-                    bail!("{title}: {} is given twice; it is in {} already", document.key, twin.title);
-                }
-                documents.push(document);
-            }
-        }
-        Ok(documents)
     }
 
     fn render(
@@ -192,6 +164,29 @@ impl Default for Rendered {
     fn default() -> Self {
         Self { status: Ok(Value::Null), objects: BTreeMap::new(), generated: BTreeMap::new(), warnings: vec![] }
     }
+}
+
+/// Objects to which two documents lead: in a cluster they are one, and the second document finds its name taken.
+fn clashes<'a>(rendered: &BTreeMap<ObjectKey, Rendered>, title: impl Fn(&ObjectKey) -> &'a str) -> Vec<String> {
+    let mut makers: BTreeMap<&ObjectKey, &ObjectKey> = BTreeMap::new();
+    let mut taken: BTreeMap<(&ObjectKey, &ObjectKey), Vec<String>> = BTreeMap::new();
+    for (key, of) in rendered {
+        for object in of.objects.keys().chain(of.generated.keys()) {
+            match makers.get(object) {
+                Some(first) => taken.entry((key, first)).or_default().push(object.to_string()),
+                None => _ = makers.insert(object, key),
+            }
+        }
+    }
+    let told = |((key, first), names): (&(&ObjectKey, &ObjectKey), &Vec<String>)| {
+        format!(
+            "{}: {} would be of {} too; objects of one kind, namespace and name are one object. Rename one of the two",
+            title(key),
+            names.join(", "),
+            title(first)
+        )
+    };
+    taken.iter().map(told).collect()
 }
 
 /// A Secret with made-up values, the same at every run: the identities in it are valid, and not those of a cluster.
@@ -252,32 +247,25 @@ fn explain(failure: &Failure) -> String {
     }
 }
 
-impl Document {
-    fn of(mut object: Value, title: &str) -> anyhow::Result<Self> {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
-        let (api_version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
-        let name = text(&object["metadata"]["name"]);
-        for (field, value) in [("apiVersion", &api_version), ("kind", &kind), ("metadata.name", &name)] {
-            if value.is_empty() {
-                bail!("{title}: {field} is missing");
-            }
-        }
-        let gvk = Gvk::from_api_version(&api_version, &kind);
-        // The only kinds that are looked up and in no namespace.
-        let is_namespaced = !["Namespace", "Node"].map(|kind| GroupKind::new("", kind)).contains(&gvk.group_kind);
-        if object["metadata"]["namespace"].is_null() && is_namespaced {
-            document::set(&mut object, &["metadata"], "namespace", "default");
-        }
-        let key = ObjectKey::new(gvk.group_kind, &text(&object["metadata"]["namespace"]), &name);
-        Ok(Self { title: format!("{title} ({kind} {}/{name})", key.namespace), key, object })
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn read(file: &Path) -> anyhow::Result<String> {
-    if file == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("failed to read standard input")?;
-        return Ok(text);
+    #[test]
+    fn an_object_to_which_two_documents_lead_is_told() {
+        let key = |text: &str| text.parse::<ObjectKey>().unwrap();
+        let leads_to = |names: &[&str]| Rendered {
+            objects: names.iter().map(|name| (key(name), Value::Null)).collect(),
+            ..Rendered::default()
+        };
+        let (node, batcher) = (key("OpNode.optimism.io/ns/zenith"), key("OpBatcher.optimism.io/ns/zenith"));
+        let title = |of: &ObjectKey| if of.kind.kind.as_ref() == "OpNode" { "a.yaml" } else { "b.yaml" };
+        let apart = [(node.clone(), leads_to(&["Service/ns/a"])), (batcher.clone(), leads_to(&["Service/ns/b"]))];
+        assert_eq!(clashes(&apart.into(), title), [""; 0]);
+        let one = [(node, leads_to(&["Service/ns/a"])), (batcher, leads_to(&["Service/ns/a", "Service/ns/b"]))];
+        let told = clashes(&one.into(), title);
+        let [told] = told.as_slice() else { panic!("{told:?}") };
+        assert!(told.contains("Service/ns/a would be of") && !told.contains("ns/b"), "{told}");
+        assert!(told.contains("a.yaml") && told.contains("b.yaml"), "{told}");
     }
-    std::fs::read_to_string(file).with_context(|| format!("failed to read {}", file.display()))
 }

@@ -199,6 +199,21 @@ impl Driver {
         self.operators.iter().flatten().for_each(|operator| operator.signal(Signal::CONT));
     }
 
+    /// A person wants another one to make the blocks than this one, by plan.
+    pub fn hand_over(&mut self, from: usize) {
+        for (at, name) in NAMES.iter().enumerate() {
+            let stopped = json!({"spec": {"opNode": {"sequencer": {"stopped": at == from}}}});
+            self.site.merge(&paths::of(&Self::node(name)), &stopped);
+        }
+    }
+
+    /// Who makes blocks by its own word.
+    pub fn active(&self) -> Option<usize> {
+        (0..SEQUENCERS)
+            .filter(|at| !self.frozen[*at])
+            .find(|at| self.sequencers.ask(*at, "admin_sequencerActive", json!([])).is_ok_and(|active| active == true))
+    }
+
     pub fn delete_lease(&mut self) {
         let path = "/apis/coordination.k8s.io/v1/namespaces/opstack-system/leases/opstack-leader";
         // It may be gone already.

@@ -1,6 +1,7 @@
 //! Three real sequencers and two real operators under faults: op-nodes and operators are killed and stand still, the Lease and pods
-//! are deleted. The controllers of Kubernetes make the pods; that they run, and how they end, is reported as a kubelet would. Who
-//! makes blocks is counted by the sequencers' own answers and by the blocks that they tell.
+//! are deleted, and a person has another one make the blocks meanwhile. The controllers of Kubernetes make the pods; that they run,
+//! and how they end, is reported as a kubelet would. Who makes blocks is counted by the sequencers' own answers and by the blocks
+//! that they tell.
 //!
 //! `OPSTACK_SEQUENCER_FAULTS` says how many faults there are (24 by default, which take about two minutes).
 
@@ -28,7 +29,7 @@ fn no_two_real_sequencers_make_blocks_whatever_goes_wrong() {
     let mut dice = StdRng::seed_from_u64(14);
     for count in 0..faults {
         let at = dice.random_range(0..SEQUENCERS);
-        match dice.random_range(0..12) {
+        match dice.random_range(0..14) {
             0..3 => driver.restart(at),
             3 => driver.delete_pod(at),
             4 => driver.force_pod(at),
@@ -37,6 +38,7 @@ fn no_two_real_sequencers_make_blocks_whatever_goes_wrong() {
             8 => driver.kill_operator(at % 2),
             9 => driver.freeze_operator(at % 2),
             10 => driver.thaw_operators(),
+            11 | 12 => driver.hand_over(driver.active().unwrap_or(at)),
             _ => driver.delete_lease(),
         }
         // Time passes between faults; what is waited for is nothing in particular.
