@@ -9,6 +9,8 @@ pub const L1: u64 = 900;
 /// Chain id of the L2.
 pub const L2: u64 = 901;
 
+/// The chain's SystemConfig on L1. Nothing is there but what tests put into its storage.
+pub const SYSTEM_CONFIG: &str = "0x2222222222222222222222222222222222222222";
 const BATCHER: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 /// The L2ToL1MessagePasser, whose storage is part of every header since Isthmus: it must not be empty.
 const MESSAGE_PASSER: &str = "0x4200000000000000000000000000000000000016";
@@ -69,7 +71,7 @@ pub fn rollup(head: &Value) -> Result<Value> {
         "l1_chain_id": L1, "l2_chain_id": L2, "chain_op_config": base_fee(),
         "batch_inbox_address": "0x00289c189bee4e70334629f04cd5ed602b6600eb",
         "deposit_contract_address": "0x1111111111111111111111111111111111111111",
-        "l1_system_config_address": "0x2222222222222222222222222222222222222222",
+        "l1_system_config_address": SYSTEM_CONFIG,
     });
     from_genesis(&mut config, forks().map(|fork| format!("{fork}_time")));
     Ok(config)

@@ -18,6 +18,11 @@ pub(super) const RPC: u16 = 9545;
 /// And that for its peers.
 const P2P: u16 = 9222;
 
+/// Address of the key of all sequencers, `KEYS[0]`.
+const SIGNER: &str = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8";
+/// Where SystemConfig has it (`UnsafeBlockSignerAddressSystemConfigStorageSlot` of op-node v1.19.6).
+const SIGNER_SLOT: &str = "0x65a7ed542fb37fe237fdfbdd70b31598523fe5b32879e307bae27a0bd9581c08";
+
 /// The sequencers, on an L1 that makes blocks.
 pub struct Sequencers {
     chain: Chain,
@@ -32,6 +37,7 @@ impl Sequencers {
         let mut chain = Chain::new(release)?;
         let l1 = chain.start_l1()?;
         let mut sequencers = Self { chain, addresses: addresses.to_vec(), l1, flags: vec![] };
+        sequencers.name_signer()?;
         sequencers.write_files()?;
         for at in 0..addresses.len().min(NODES.len()) {
             let engine = sequencers.start_client(at)?;
@@ -99,6 +105,19 @@ impl Sequencers {
     fn id(&self, at: usize) -> Result<String> {
         let known = self.ask(at, "opp2p_self", json!([]))?;
         known["peerID"].as_str().map(ToString::to_string).context("a peer without an id")
+    }
+
+    /// Has L1 name the key of the sequencers as that which signs blocks, without which no op-node takes a block of its peers.
+    fn name_signer(&mut self) -> Result<()> {
+        let word = format!("0x{:0>64}", SIGNER.trim_start_matches("0x"));
+        http::rpc(&self.l1, "anvil_setStorageAt", json!([genesis::SYSTEM_CONFIG, SIGNER_SLOT, word]))?;
+        let l1 = self.l1.clone();
+        let before = http::rpc(&l1, "eth_blockNumber", json!([]))?;
+        // What was set is in the state of the next block.
+        self.chain.wait("block of L1 that names the signer", |_| match http::rpc(&l1, "eth_blockNumber", json!([]))? {
+            number if number == before => bail!("only block {number}"),
+            _ => Ok(()),
+        })
     }
 
     fn write_files(&self) -> Result<()> {

@@ -248,6 +248,14 @@ impl Driver {
         self.asked = None;
     }
 
+    /// Waits until another one than this makes the blocks: standbys follow, and the choice works.
+    pub fn another_makes_blocks(&self, before: Option<usize>) {
+        until("another sequencer to make blocks", MINUTE, || match self.active() {
+            Some(at) if Some(at) != before => Ok(()),
+            at => Err(format!("{at:?}: {}", self.log())),
+        });
+    }
+
     /// Waits until one makes blocks, and their number grows.
     pub fn makes_blocks(&mut self, what: &str) {
         let head = |driver: &Self| {

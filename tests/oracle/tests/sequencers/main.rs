@@ -18,7 +18,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 /// Between two faults.
-const PAUSE_MS: std::ops::Range<u64> = 200..4_000;
+const PAUSE_MS: std::ops::Range<u64> = 200..1_800;
 
 #[test]
 fn no_two_real_sequencers_make_blocks_whatever_goes_wrong() {
@@ -26,6 +26,9 @@ fn no_two_real_sequencers_make_blocks_whatever_goes_wrong() {
     let mut driver = Driver::start();
     let lookout = Lookout::start(driver.addresses());
     driver.makes_blocks("one makes blocks");
+    let first = driver.active();
+    driver.hand_over(first.expect("one makes blocks"));
+    driver.another_makes_blocks(first);
     let mut dice = StdRng::seed_from_u64(14);
     for count in 0..faults {
         let at = dice.random_range(0..SEQUENCERS);
