@@ -66,7 +66,8 @@ pub use requirements::{missing, provide};
 use recipe::{NodePrograms, VOICE};
 use state::State;
 
-/// The environment variable that says with `built` that tests are to do without a node rather than build one.
+/// The environment variable that says with `built` that tests are to do without a node rather than build one, and with `none` that
+/// they are to do without one in any case.
 const NODE: &str = "OPSTACK_NODE";
 
 /// How long a cluster lives.
@@ -160,15 +161,17 @@ impl Drop for Cluster {
 pub fn why_not() -> Option<String> {
     match control_plane::Cluster::from_env() {
         Ok(Some(_)) => Some("another cluster is named by the environment, and this is about a node of our own".into()),
-        Ok(None) => missing().or_else(unbuilt),
+        Ok(None) => missing().or_else(unwanted),
         Err(error) => Some(format!("{error:#}")),
     }
 }
 
-/// Says that the node is not built yet, where the environment asks for one that is.
-fn unbuilt() -> Option<String> {
-    if env::var_os(NODE).is_none_or(|wish| wish != "built") {
-        return None;
+/// Says why there is to be no node, where the environment asks for none or for one that is built.
+fn unwanted() -> Option<String> {
+    match env::var(NODE).as_deref() {
+        Ok("built") => {}
+        Ok("none") => return Some(format!("{NODE}=none asks for no node; without it the tests of one run")),
+        _ => return None,
     }
     match NodePrograms::are_built() {
         Ok(true) => None,

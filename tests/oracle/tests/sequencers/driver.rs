@@ -256,7 +256,13 @@ impl Driver {
         });
     }
 
-    /// Waits until one makes blocks, and their number grows.
+    /// Whether nobody goes on because blocks would be lost, which nobody permitted.
+    fn is_held(&self) -> bool {
+        let network = self.site.get(&paths::of(&self.network)).unwrap_or_default();
+        suite::condition::brief(&network, "Ready").1 == "UnsafeHeadLossNotAllowed"
+    }
+
+    /// Waits until one makes blocks, and their number grows; or until it is told that blocks would be lost.
     pub fn makes_blocks(&mut self, what: &str) {
         let head = |driver: &Self| {
             let all = (0..SEQUENCERS).filter_map(|at| {
@@ -270,6 +276,10 @@ impl Driver {
         let mut first = None;
         loop {
             self.care();
+            if self.is_held() {
+                println!("S3.8: {what}: no, blocks would be lost, and nobody permitted it");
+                return;
+            }
             let now = head(self);
             if first.is_some() && now > first {
                 return;
