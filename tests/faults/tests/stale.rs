@@ -33,7 +33,7 @@ impl Scene {
         let site: &'static Site = Box::leak(Box::new(Site::start(AuditLevel::Metadata)));
         let proxy = Proxy::start(&site.plane)?;
         let kubeconfig = proxy.kubeconfig(site.directory(), site.plane.token())?;
-        let components = format!("--plugins={}", plugins::root().join("target/plugins").display());
+        let components = plugins::argument();
         let operator = Operator::spawn_as(site, &kubeconfig, &[&components]);
         operator.wait_ready();
         let pair = Pair::start_on(site, namespace, "3s", |chain| chain.active = vec![NAMES[0]]);

@@ -19,6 +19,16 @@ pub fn root() -> PathBuf {
     Path::new(&manifest).ancestors().nth(2).map(Path::to_owned).unwrap_or_default()
 }
 
+/// Where our plugins are.
+pub fn directory() -> PathBuf {
+    root().join("target/plugins")
+}
+
+/// The argument by which an operator serves all of them.
+pub fn argument() -> String {
+    format!("--plugins={}", directory().display())
+}
+
 /// The modules in a directory of `target`, sorted; those that are stubs are left out.
 pub fn built(directory: &str) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(root().join("target").join(directory)) else { return Vec::new() };

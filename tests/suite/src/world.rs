@@ -47,7 +47,7 @@ impl World {
 
     /// The same on a control plane that is there.
     pub fn start_on(site: Site, arguments: &[&str]) -> Self {
-        let directory = format!("--plugins={}", plugins::root().join("target/plugins").display());
+        let directory = plugins::argument();
         let arguments: Vec<&str> = arguments.iter().copied().chain([directory.as_str()]).collect();
         let hosts = Hosts::new(site.directory());
         let operator = match &hosts {

@@ -27,7 +27,7 @@ fn objects() -> [Value; 2] {
 #[test]
 fn what_was_measured_before_stands_until_it_is_measured_again() {
     let site = Site::start_with(Options { controllers: false, ..Options::audited(AuditLevel::Request) });
-    let directory = format!("--plugins={}", plugins::root().join("target/plugins").display());
+    let directory = plugins::argument();
     let operator = Operator::start_with(&site, &[&directory]);
     site.namespace(NAMESPACE);
     let [network, node] = objects();

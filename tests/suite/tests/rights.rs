@@ -1,7 +1,7 @@
 //! The operator with the rights that `opstack rbac` prints, and nobody's besides: it does all of its work, uses what it is
 //! given, and its health endpoints tell the truth when the API server or a right is taken from it.
 
-use std::{collections::BTreeSet, path::PathBuf, process::Command, time::Duration};
+use std::{collections::BTreeSet, process::Command, time::Duration};
 
 use control_plane::{AuditLevel, Events};
 use serde_json::{Value, json};
@@ -39,10 +39,6 @@ const NEVER: [(&str, &str); 6] = [
     ("delete", "pods"),
 ];
 
-fn directory() -> PathBuf {
-    plugins::root().join("target/plugins")
-}
-
 /// Starts an operator that serves our plugins, as the account that has the rights for them and no others.
 fn start(site: &Site) -> Operator {
     start_with(site, &[])
@@ -51,13 +47,14 @@ fn start(site: &Site) -> Operator {
 /// The same, with these further arguments of both commands.
 fn start_with(site: &Site, more: &[&str]) -> Operator {
     let mut command = Command::new(program());
-    let printed = command.args(["rbac", "--plugins"]).arg(directory()).args(more).output().expect("opstack runs");
+    let printed =
+        command.args(["rbac", "--plugins"]).arg(plugins::directory()).args(more).output().expect("opstack runs");
     assert!(printed.status.success(), "opstack rbac: {}", String::from_utf8_lossy(&printed.stderr));
     let applied = site.kubectl.apply(&String::from_utf8(printed.stdout).expect("text"));
     applied.unwrap_or_else(|error| panic!("{error:#}"));
     let kubeconfig = site.plane.service_account_kubeconfig("opstack-system", "opstack");
     let kubeconfig = kubeconfig.unwrap_or_else(|error| panic!("{error:#}"));
-    let plugins = format!("--plugins={}", directory().display());
+    let plugins = plugins::argument();
     let operator = Operator::spawn_as(site, &kubeconfig, &[&[plugins.as_str()][..], more].concat());
     operator.wait_ready();
     operator
@@ -132,6 +129,15 @@ fn with_namespaces_there_are_no_rights_to_objects_elsewhere_and_none_are_asked_f
     }
     let foreign = site.get(&paths::of(&foreign)).expect("it is there");
     assert!(foreign["status"].is_null() && foreign["metadata"]["finalizers"].is_null(), "{foreign}");
+    let events = all_that_was_asked(&site, operator, &objects);
+    let beyond = beyond(&events, &["rights", "opstack-system"]);
+    // A new definition is held against the objects that are stored.
+    let beyond: Vec<_> = beyond.iter().filter(|(verb, resource, _)| verb != "list" || !is_ours(resource)).collect();
+    assert!(beyond.is_empty(), "{beyond:?}");
+}
+
+/// Deletes the objects, stops the operator, and gives its requests, of which none was refused.
+fn all_that_was_asked(site: &Site, operator: Operator, objects: &[Value]) -> Events {
     for object in objects.iter().rev() {
         site.delete(&paths::of(object));
         site.wait_gone(&paths::of(object));
@@ -140,10 +146,7 @@ fn with_namespaces_there_are_no_rights_to_objects_elsewhere_and_none_are_asked_f
     let events = site.audit.events().expect("events").by_user(USER);
     let refused = events.filter(|event| matches!(event.code, Some(401 | 403)));
     assert!(refused.is_empty(), "rights are missing:\n{refused}");
-    let beyond = beyond(&events, &["rights", "opstack-system"]);
-    // A new definition is held against the objects that are stored.
-    let beyond: Vec<_> = beyond.iter().filter(|(verb, resource, _)| verb != "list" || !is_ours(resource)).collect();
-    assert!(beyond.is_empty(), "{beyond:?}");
+    events
 }
 
 fn is_ours(resource: &str) -> bool {
@@ -238,15 +241,7 @@ fn the_rights_that_are_printed_are_enough_and_are_used() {
         let anew = site.get(set).is_some_and(|set| set["metadata"]["uid"] != first);
         anew || condition::brief(node, "Ready").1 == "SpecClaimNotResized"
     });
-    for object in objects.iter().rev() {
-        site.delete(&paths::of(object));
-        site.wait_gone(&paths::of(object));
-    }
-    operator.stop();
-
-    let events = site.audit.events().expect("events").by_user(USER);
-    let refused = events.filter(|event| matches!(event.code, Some(401 | 403)));
-    assert!(refused.is_empty(), "rights are missing:\n{refused}");
+    let events = all_that_was_asked(&site, operator, &objects);
     let secrets = events.by_resource("secrets");
     assert!(secrets.iter().any(|event| event.name == "signer"), "it is named");
     let others = secrets.filter(|event| event.name == "bystander" || (event.name.is_empty() && event.verb != "create"));

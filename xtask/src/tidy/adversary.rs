@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::Document;
 use super::evidence::{absent, named, rows};
 
-const TABLE: &str = "tests/adversary.md";
-const COLUMNS: [&str; 4] = ["ID", "fault", "held by", "not yet"];
+pub(super) const TABLE: &str = "tests/adversary.md";
+pub(super) const COLUMNS: [&str; 4] = ["ID", "fault", "held by", "not yet"];
 
 /// Complaints about the table.
 pub fn complaints(documents: &[Document]) -> Vec<String> {

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::Document;
+use super::adversary::{COLUMNS, TABLE};
 use super::evidence::rows;
 
 const MODEL: &str = "SECURITY.md";
 const MODEL_COLUMNS: [&str; 4] = ["faults", "attack", "control", "what remains"];
-const TABLE: &str = "tests/adversary.md";
-const TABLE_COLUMNS: [&str; 4] = ["ID", "fault", "held by", "not yet"];
 /// Sections of the table that are about attackers: tenants, plugins, neighbors in time, and what the operator is made of.
 const OF_ATTACKERS: [char; 4] = ['T', 'P', 'Q', 'R'];
 
@@ -18,8 +17,7 @@ pub fn complaints(documents: &[Document]) -> Vec<String> {
     let (Some(model), Some(table)) = (find(MODEL), find(TABLE)) else {
         return vec![format!("{MODEL} or {TABLE} is missing")];
     };
-    let known: BTreeSet<_> =
-        rows(table, &TABLE_COLUMNS).into_iter().filter_map(|(_, cells)| group(cells.first()?)).collect();
+    let known: BTreeSet<_> = rows(table, &COLUMNS).into_iter().filter_map(|(_, cells)| group(cells.first()?)).collect();
     let mut complaints = Vec::new();
     let mut named = BTreeSet::new();
     for (index, cells) in rows(model, &MODEL_COLUMNS) {
@@ -48,7 +46,7 @@ mod tests {
 
     fn said(model: &str) -> Vec<String> {
         let rule = "| --- | --- | --- | --- |";
-        let table = format!("| {} |\n{rule}\n| T1.1a | x | | y |\n| O4.1 | x | | y |\n", TABLE_COLUMNS.join(" | "));
+        let table = format!("| {} |\n{rule}\n| T1.1a | x | | y |\n| O4.1 | x | | y |\n", COLUMNS.join(" | "));
         let model = format!("| {} |\n{rule}\n{model}\n", MODEL_COLUMNS.join(" | "));
         complaints(&[Document::new(MODEL, &model), Document::new(TABLE, &table)])
     }

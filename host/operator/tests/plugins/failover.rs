@@ -1,5 +1,6 @@
 //! What the guard of a kind refuses serves on no replica, whoever leads; and what it advises to mend wakes the `Plugin`.
 
+use opstack_core::ids::ObjectKey;
 use opstack_core::requeue::Requeue;
 use opstack_engine::CompileLimits;
 use opstack_operator::plugins::crd::ALLOW_BREAKING;
@@ -15,6 +16,18 @@ fn versions() -> [Vec<u8>; 2] {
 
 fn stored(crd: &mut serde_json::Value) {
     crd["status"] = json!({"storedVersions": ["v1"]});
+}
+
+/// A standby that has loaded both, one after the other.
+async fn with_both() -> (World, ObjectKey) {
+    let world = World::standby().await;
+    let [first, second] = versions();
+    world.installed(&first, stored);
+    let key = world.plugin("fox", &first, 1);
+    world.loader.reconcile(&key).await;
+    world.plugin("fox", &second, 2);
+    world.loader.reconcile(&key).await;
+    (world, key)
 }
 
 const REFUSED: [&str; 2] = ["False: PluginBreakingSchema", "False: PluginBreakingSchema"];
@@ -38,13 +51,7 @@ async fn a_version_that_is_refused_does_not_serve_after_a_failover() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_good_version_serves_after_a_failover_and_not_the_refused_one() {
-    let world = World::standby().await;
-    let [first, second] = versions();
-    world.installed(&first, stored);
-    let key = world.plugin("fox", &first, 1);
-    world.loader.reconcile(&key).await;
-    world.plugin("fox", &second, 2);
-    world.loader.reconcile(&key).await;
+    let (world, key) = with_both().await;
     let term = world.gain().await;
     world.service.begin(term).await;
     assert_eq!(world.serving("fox").as_deref(), Some("1.0.0"));
@@ -58,13 +65,7 @@ async fn the_last_good_version_serves_after_a_failover_and_not_the_refused_one()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_last_good_version_whose_kind_is_another_by_now_does_not_serve() {
-    let world = World::standby().await;
-    let [first, second] = versions();
-    world.installed(&first, stored);
-    let key = world.plugin("fox", &first, 1);
-    world.loader.reconcile(&key).await;
-    world.plugin("fox", &second, 2);
-    world.loader.reconcile(&key).await;
+    let (world, _) = with_both().await;
     // The leader installed a third version meanwhile, which this replica never had.
     world.installed(&plugin("fox", "1.5.0", &crd("Fox", &["v1", "v1beta1"])), stored);
     let term = world.gain().await;
@@ -119,7 +120,7 @@ async fn an_object_that_a_refusal_advises_to_mend_wakes_the_plugin() {
     let key = world.plugin("fox", &second, 2);
     assert!(world.is_named(&key).await, "it came");
     assert_eq!(world.reconcile(&key).await.1, REFUSED);
-    let object: opstack_core::ids::ObjectKey = "Fox.test.org/ns/red".parse().unwrap();
+    let object: ObjectKey = "Fox.test.org/ns/red".parse().unwrap();
     let fox = |version: u32, spec: &str| {
         let metadata = json!({"name": "red", "namespace": "ns", "uid": "1", "resourceVersion": version.to_string()});
         json!({"apiVersion": "test.org/v1", "kind": "Fox", "metadata": metadata, "spec": {"text": spec}})

@@ -30,7 +30,7 @@ pub struct Driver {
 impl Driver {
     /// All of it; nobody makes blocks yet.
     pub fn start() -> Self {
-        let addresses = Self::all_addresses();
+        let addresses = Self::addresses();
         let sequencers = Sequencers::start(Release::ALL[0], &addresses).unwrap();
         let site = Site::start(AuditLevel::Metadata);
         let operators = [0, 1].map(|_| Some(Self::operator(&site)));
@@ -58,16 +58,12 @@ impl Driver {
         driver
     }
 
-    fn all_addresses() -> Vec<Ipv4Addr> {
+    pub fn addresses() -> Vec<Ipv4Addr> {
         (1..=SEQUENCERS as u8).map(|last| Ipv4Addr::new(127, 77, 0, last)).collect()
     }
 
-    pub fn addresses(&self) -> Vec<Ipv4Addr> {
-        Self::all_addresses()
-    }
-
     fn operator(site: &Site) -> Operator {
-        Operator::start_with(site, &[&format!("--plugins={}", plugins::root().join("target/plugins").display())])
+        Operator::start_with(site, &[&plugins::argument()])
     }
 
     fn network(sequencers: &Sequencers) -> Value {
@@ -105,7 +101,7 @@ impl Driver {
     /// What a kubelet reports of a pod: where it is, and the state of op-node's container.
     fn report(&self, at: usize, state: &Value) {
         let pod = kubelet::wait_pods(&self.site, NAMESPACE, NAMES[at], 1).remove(0);
-        kubelet::report(&self.site, NAMESPACE, &pod, Self::all_addresses()[at].into(), true);
+        kubelet::report(&self.site, NAMESPACE, &pod, Self::addresses()[at].into(), true);
         let container = json!({
             "name": "op-node", "image": "op-node", "imageID": "", "ready": true, "restartCount": self.restarts[at], "state": state,
         });
@@ -262,32 +258,36 @@ impl Driver {
         suite::condition::brief(&network, "Ready").1 == "UnsafeHeadLossNotAllowed"
     }
 
-    /// Waits until one makes blocks, and their number grows; or until it is told that blocks would be lost.
-    pub fn makes_blocks(&mut self, what: &str) {
-        let head = |driver: &Self| {
-            let all = (0..SEQUENCERS).filter_map(|at| {
-                let is_active = driver.sequencers.ask(at, "admin_sequencerActive", json!([])).ok()?;
-                let status = driver.sequencers.ask(at, "optimism_syncStatus", json!([])).ok()?;
-                is_active.as_bool()?.then(|| status["unsafe_l2"]["number"].as_u64()).flatten()
-            });
-            all.max()
-        };
-        let begun = Instant::now();
+    /// The newest block of the one that makes them.
+    fn head(&self) -> Option<u64> {
+        let status = self.sequencers.ask(self.active()?, "optimism_syncStatus", json!([])).ok()?;
+        status["unsafe_l2"]["number"].as_u64()
+    }
+
+    /// Whether blocks came since `first` was seen, while a person does what is asked for.
+    fn grows(&mut self, first: &mut Option<u64>) -> bool {
+        self.care();
+        let now = self.head();
+        let grows = first.is_some() && now > *first;
+        *first = first.or(now);
+        grows
+    }
+
+    /// Waits until one makes blocks, and their number grows.
+    pub fn makes_blocks(&mut self) {
         let mut first = None;
-        loop {
-            self.care();
-            if self.is_held() {
-                println!("S3.8: {what}: no, blocks would be lost, and nobody permitted it");
-                return;
-            }
-            let now = head(self);
-            if first.is_some() && now > first {
-                return;
-            }
-            first = first.or(now);
-            assert!(begun.elapsed() < 3 * MINUTE, "in vain: {what}\n{}", self.log());
-            std::thread::sleep(Duration::from_millis(500));
-        }
+        until("one to make blocks", 3 * MINUTE, || if self.grows(&mut first) { Ok(()) } else { Err(self.log()) });
+    }
+
+    /// The same; or waits until it is told that nobody may. Says which.
+    pub fn ends(&mut self) -> &'static str {
+        let mut first = None;
+        let end = until("one to make blocks, or a word why none may", 3 * MINUTE, || match self.grows(&mut first) {
+            true => Ok("one makes blocks again"),
+            false if self.is_held() => Ok("nobody goes on: blocks would be lost, which nobody permitted"),
+            false => Err(self.log()),
+        });
+        end.0
     }
 
     pub fn log(&self) -> String {

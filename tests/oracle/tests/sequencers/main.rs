@@ -24,8 +24,8 @@ const PAUSE_MS: std::ops::Range<u64> = 200..1_800;
 fn no_two_real_sequencers_make_blocks_whatever_goes_wrong() {
     let faults = std::env::var("OPSTACK_SEQUENCER_FAULTS").ok().and_then(|count| count.parse().ok()).unwrap_or(24);
     let mut driver = Driver::start();
-    let lookout = Lookout::start(driver.addresses());
-    driver.makes_blocks("one makes blocks");
+    let lookout = Lookout::start(Driver::addresses());
+    driver.makes_blocks();
     let first = driver.active();
     driver.hand_over(first.expect("one makes blocks"));
     driver.another_makes_blocks(first);
@@ -53,7 +53,7 @@ fn no_two_real_sequencers_make_blocks_whatever_goes_wrong() {
     }
     driver.thaw_all();
     driver.thaw_operators();
-    driver.makes_blocks("one makes blocks again");
+    let end = driver.ends();
     let figures = lookout.conclude();
-    println!("S3.8: {faults} faults on real sequencers: {figures}");
+    println!("S3.8: {faults} faults on real sequencers: {figures}; {end}");
 }

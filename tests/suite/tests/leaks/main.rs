@@ -149,7 +149,7 @@ fn all_are_used(site: &Site, given: &[Value]) {
 fn rendered(documents: &[&Vec<Value>], succeeds: bool) -> [Place; 2] {
     let mut child = Command::new(program())
         .args(["render", "--filename=-", "--plugins"])
-        .arg(plugins::root().join("target/plugins"))
+        .arg(plugins::directory())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
