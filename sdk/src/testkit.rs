@@ -27,7 +27,9 @@ mod strangers;
 pub use around::Around;
 pub use case::Case;
 pub use example::check_example;
-pub use strangers::{STRANGER, check_consent, check_refusal, check_strangers, foreign_chain, strangers};
+pub use strangers::{
+    STRANGER, check_consent, check_node_consent, check_refusal, check_strangers, foreign_chain, strangers,
+};
 
 /// A client's render function: `call::render_client::<Geth>`.
 pub type RenderClient = fn(&str) -> Result<String, Failure>;

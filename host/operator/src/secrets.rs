@@ -41,10 +41,10 @@ pub async fn ensure(
         return Err(Fault::plugin("OtherNamespace", message));
     }
     // Whether a key is there is judged by its facts: a Secret that was not read yet would seem empty.
-    let lookups: Vec<_> = secrets.iter().map(|secret| Lookup::Object(key_of(secret))).collect();
+    let lookups = lookups(secrets);
     cx.hub.named.read(&cx.hub, &cx.hub.unread(&lookups)).await?;
     // Before anything can fail: a refusal ends when somebody mends the Secret.
-    follow(cx, owner, secrets);
+    cx.hub.depend(owner, lookups);
     let mut made = false;
     for secret in secrets {
         made |= ensure_one(cx, owner, plugin, secret).await?;
@@ -55,7 +55,11 @@ pub async fn ensure(
 /// Wakes the owner when one of its Secrets changes: a key that somebody removes is made again, and one that was refused because of
 /// its name serves once it is mended.
 pub fn follow(cx: &Context, owner: &ObjectKey, secrets: &[GeneratedSecret]) {
-    cx.hub.depend(owner, secrets.iter().map(|secret| Lookup::Object(key_of(secret))).collect());
+    cx.hub.depend(owner, lookups(secrets));
+}
+
+fn lookups(secrets: &[GeneratedSecret]) -> Vec<Lookup> {
+    secrets.iter().map(|secret| Lookup::Object(key_of(secret))).collect()
 }
 
 /// The Secret's key.

@@ -21,7 +21,7 @@ impl ExecutionClient for Geth {
     const DATA_FORMAT: &'static str = "geth";
 
     fn render(request: &ClientRequest) -> Result<ClientFragment, Failure> {
-        owned::check(&request.extra_args)?;
+        owned::settings().check_client_args(&request.extra_args)?;
         Ok(pod::fragment(request))
     }
 }

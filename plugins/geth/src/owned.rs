@@ -1,7 +1,6 @@
 //! Settings of op-geth that are the operator's: the chain and its data, the engine API, keys, and where it listens. Flags of op-geth
 //! v1.101702.3: `cmd/utils/flags.go`; each is a variable too, `GETH_` and the flag in capitals.
 
-use opstack_sdk::answer::Failure;
 use opstack_sdk::opstack::owned::{Owned, OwnedSettings};
 
 const DATA: &str = "the settings' dataDir, stateScheme and dbEngine";
@@ -47,18 +46,14 @@ pub fn settings() -> OwnedSettings {
     OwnedSettings::of("GETH", &[TABLE])
 }
 
-/// Refuses arguments of the user that are the operator's.
-///
-/// # Errors
-/// `invalid`, with the place of each.
-pub fn check(args: &[String]) -> Result<(), Failure> {
-    let errors = settings().check_args("spec.executionClient.extraArgs", args);
-    if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use opstack_sdk::answer::Failure;
+
+    fn check(args: &[String]) -> Result<(), Failure> {
+        settings().check_client_args(args)
+    }
 
     #[test]
     fn nothing_of_the_operators_passes_in_any_spelling() {

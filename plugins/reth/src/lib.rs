@@ -20,7 +20,7 @@ impl ExecutionClient for Reth {
     const DATA_FORMAT: &'static str = "reth";
 
     fn render(request: &ClientRequest) -> Result<ClientFragment, Failure> {
-        owned::check(&request.extra_args)?;
+        owned::settings().check_client_args(&request.extra_args)?;
         pod::fragment(request)
     }
 }

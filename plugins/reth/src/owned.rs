@@ -1,7 +1,6 @@
 //! Settings of op-reth that are the operator's: the chain and its data, the engine API, keys, and where it listens. Flags of op-reth
 //! v2.4.0 (`op-reth node --help`), which reads no variables for them.
 
-use opstack_sdk::answer::Failure;
 use opstack_sdk::opstack::owned::{Owned, OwnedSettings};
 
 const DATA: &str = "the settings' dataDir";
@@ -48,18 +47,14 @@ pub fn settings() -> OwnedSettings {
     OwnedSettings::of("", &[TABLE])
 }
 
-/// Refuses arguments of the user that are the operator's.
-///
-/// # Errors
-/// `invalid`, with the place of each.
-pub fn check(args: &[String]) -> Result<(), Failure> {
-    let errors = settings().check_args("spec.executionClient.extraArgs", args);
-    if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use opstack_sdk::answer::Failure;
+
+    fn check(args: &[String]) -> Result<(), Failure> {
+        settings().check_client_args(args)
+    }
 
     #[test]
     fn nothing_of_the_operators_passes_in_any_spelling() {

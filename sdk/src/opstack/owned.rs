@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec, PodTemplateSpec, Vo
 use serde::{Deserialize, Serialize};
 
 use super::overrides::is_secret;
-use crate::answer::FieldError;
+use crate::answer::{Failure, FieldError};
 
 mod tables;
 
@@ -110,6 +110,15 @@ impl OwnedSettings {
             refuse(format!("--{name} is set by {}; leave it out", setting.set_by))
         };
         args.iter().enumerate().filter_map(judge).collect()
+    }
+
+    /// Refuses arguments for an execution client that are the operator's.
+    ///
+    /// # Errors
+    /// `invalid`, with the place of each.
+    pub fn check_client_args(&self, args: &[String]) -> Result<(), Failure> {
+        let errors = self.check_args("spec.executionClient.extraArgs", args);
+        if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
     }
 
     /// What is wrong with a user's variables; `path` is their field.

@@ -88,6 +88,30 @@ pub fn check_consent<W: Workload>(crate_dir: &str, clients: &[(&str, RenderClien
     assert!(checked > 0, "no case in {crate_dir} has a network");
 }
 
+/// Checks on the case `minimal` of a component's crate that `spec.sequencerRef` leads to a node of another namespace only where the
+/// node's network permits components of this one.
+///
+/// # Panics
+/// When it is read from without, or is not with it.
+pub fn check_node_consent<W: Workload>(crate_dir: &str) {
+    let mut case = Case::load(&Path::new(crate_dir).join("tests/cases/minimal"));
+    case.object["spec"]["sequencerRef"] = json!({"name": "theirs-sequencer", "namespace": STRANGER});
+    case.documents.extend(foreign_chain());
+    let answer = |case: &Case| {
+        let answer = call::reconcile::<W>(&cluster(case, vec![], &[]), case.request());
+        answer.unwrap_or_else(|failure| panic!("minimal: {failure:?}"))
+    };
+    check_refusal(&answer(&case), "spec.sequencerRef", "minimal");
+    // With it, the node is read from.
+    for document in &mut case.documents {
+        if document["metadata"]["name"] == "theirs" {
+            document["spec"]["allowedNamespaces"] = json!({"components": {"from": "All"}});
+        }
+    }
+    let status: Value = serde_json::from_str(&answer(&case).status).unwrap_or_default();
+    assert_eq!(status["sources"], json!([format!("{STRANGER}/theirs-sequencer")]));
+}
+
 /// Checks that an object was refused for a reference in the field.
 ///
 /// # Panics
