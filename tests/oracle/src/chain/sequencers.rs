@@ -1,6 +1,6 @@
 //! Several sequencers of one chain, each an op-node and an op-geth at an address of its own, as pods have. All boot stopped.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use op_programs::{Release, free_port};
 use serde_json::{Value, json};
 use std::fs;
@@ -28,7 +28,10 @@ pub struct Sequencers {
     chain: Chain,
     addresses: Vec<Ipv4Addr>,
     l1: String,
+    /// Arguments of each op-node.
     flags: Vec<Vec<String>>,
+    /// RPC of each execution client.
+    clients: Vec<String>,
 }
 
 impl Sequencers {
@@ -36,7 +39,7 @@ impl Sequencers {
     pub fn start(release: Release, addresses: &[Ipv4Addr]) -> Result<Self> {
         let mut chain = Chain::new(release)?;
         let l1 = chain.start_l1()?;
-        let mut sequencers = Self { chain, addresses: addresses.to_vec(), l1, flags: vec![] };
+        let mut sequencers = Self { chain, addresses: addresses.to_vec(), l1, flags: vec![], clients: vec![] };
         sequencers.name_signer()?;
         sequencers.write_files()?;
         for at in 0..addresses.len().min(NODES.len()) {
@@ -45,6 +48,7 @@ impl Sequencers {
             sequencers.flags.push(flags);
             sequencers.begin(at)?;
         }
+        sequencers.acquaint_clients()?;
         Ok(sequencers)
     }
 
@@ -102,6 +106,26 @@ impl Sequencers {
         }
     }
 
+    /// Lets each execution client know the others. Without a batcher nobody but they can give a standby the blocks that were made
+    /// while its op-node was away: gossip begins where it comes back.
+    fn acquaint_clients(&mut self) -> Result<()> {
+        let clients = self.clients.clone();
+        for (at, client) in clients.iter().enumerate() {
+            let enode = http::rpc(client, "admin_nodeInfo", json!([]))?["enode"].clone();
+            for other in clients.iter().take(at) {
+                http::rpc(other, "admin_addPeer", json!([enode]))?;
+            }
+        }
+        let others = format!("{:#x}", clients.len().saturating_sub(1));
+        self.chain.wait("peers of the execution clients", |_| {
+            for client in &clients {
+                let count = http::rpc(client, "net_peerCount", json!([]))?;
+                ensure!(count == others.as_str(), "{count} of {others}");
+            }
+            Ok(())
+        })
+    }
+
     fn id(&self, at: usize) -> Result<String> {
         let known = self.ask(at, "opp2p_self", json!([]))?;
         known["peerID"].as_str().map(ToString::to_string).context("a peer without an id")
@@ -139,7 +163,7 @@ impl Sequencers {
         let (http, engine) = (free_port()?, free_port()?);
         let flags = format!(
             "--datadir={data} --networkid={} --syncmode=full --gcmode=archive --state.scheme=hash --port=0 --nodiscover --ipcdisable \
-             --http --http.port={http} --http.api=eth,net --authrpc.port={engine} --authrpc.jwtsecret={}",
+             --http --http.port={http} --http.api=eth,net,admin --authrpc.port={engine} --authrpc.jwtsecret={}",
             genesis::L2,
             self.chain.path("jwt")
         );
@@ -150,6 +174,7 @@ impl Sequencers {
         let mut rollup: Value = serde_json::from_str(&fs::read_to_string(self.chain.path("rollup.json"))?)?;
         rollup["genesis"]["l2"]["hash"] = first["hash"].clone();
         self.chain.write("rollup.json", &rollup)?;
+        self.clients.push(url);
         Ok(format!("http://127.0.0.1:{engine}"))
     }
 

@@ -25,6 +25,8 @@ pub struct Driver {
     network: Value,
     /// Since when a person's word is asked for.
     asked: Option<(String, Instant)>,
+    /// Since when nobody goes on because blocks would be lost.
+    held: Option<Instant>,
 }
 
 impl Driver {
@@ -52,6 +54,7 @@ impl Driver {
             frozen: [false; SEQUENCERS],
             network,
             asked: None,
+            held: None,
         };
         (0..SEQUENCERS).for_each(|at| driver.report(at, &json!({"running": {}})));
         driver.meet();
@@ -217,8 +220,26 @@ impl Driver {
         assert!([200, 404].contains(&status), "{status}");
     }
 
-    /// An honest person: what is asked for is made sure of, and then vouched for.
+    /// What an honest person does about what the operator says.
     pub fn care(&mut self) {
+        self.bring_back();
+        self.vouch();
+    }
+
+    /// Nobody permits that blocks are lost: whoever has them may go on, also where it was to hand over before.
+    fn bring_back(&mut self) {
+        self.held = if self.is_held() { self.held.or_else(|| Some(Instant::now())) } else { None };
+        if self.held.is_some_and(|since| since.elapsed() >= PERSON) {
+            self.held = None;
+            for name in NAMES {
+                let stopped = json!({"spec": {"opNode": {"sequencer": {"stopped": false}}}});
+                self.site.merge(&paths::of(&Self::node(name)), &stopped);
+            }
+        }
+    }
+
+    /// What is asked for is made sure of, and then vouched for.
+    fn vouch(&mut self) {
         let network = self.site.get(&paths::of(&self.network)).unwrap();
         let Some(nonce) = network["status"]["sequencing"]["approvalNonce"].as_str().map(str::to_string) else {
             self.asked = None;
@@ -279,19 +300,16 @@ impl Driver {
         until("one to make blocks", 3 * MINUTE, || if self.grows(&mut first) { Ok(()) } else { Err(self.log()) });
     }
 
-    /// The same; or waits until it is told that nobody may. Says which.
-    pub fn ends(&mut self) -> &'static str {
-        let mut first = None;
-        let end = until("one to make blocks, or a word why none may", 3 * MINUTE, || match self.grows(&mut first) {
-            true => Ok("one makes blocks again"),
-            false if self.is_held() => Ok("nobody goes on: blocks would be lost, which nobody permitted"),
-            false => Err(self.log()),
-        });
-        end.0
-    }
-
     pub fn log(&self) -> String {
         let network = self.site.get(&paths::of(&self.network)).unwrap_or_default();
-        format!("{:#}\n{}", network["status"], self.site.log_tail())
+        format!("{:#}\n{:#?}\n{}", network["status"], self.heads(), self.site.log_tail())
+    }
+
+    /// The newest block of each, as it says itself.
+    fn heads(&self) -> [String; SEQUENCERS] {
+        [0, 1, 2].map(|at| match self.sequencers.ask(at, "optimism_syncStatus", json!([])) {
+            Ok(status) => format!("{} {}", status["unsafe_l2"]["number"], status["unsafe_l2"]["hash"]),
+            Err(why) => why.to_string(),
+        })
     }
 }
