@@ -11,6 +11,7 @@ mod licences;
 mod links;
 mod reasons;
 mod rust;
+mod scripts;
 mod text;
 mod threats;
 
@@ -73,6 +74,7 @@ fn complaints() -> Result<Vec<String>> {
         arrows::complaints(&metadata)?,
         licences::complaints(&documents, &metadata)?,
         reasons::complaints(&documents)?,
+        scripts::complaints(&documents)?,
     ]
     .concat())
 }
