@@ -62,8 +62,11 @@ impl<S: DeserializeOwned> Object<S> {
     }
 }
 
-/// What the parser says, without the place in a document that the user never saw.
+/// What the parser says, without the place in a document that the user never saw. A word that YAML 1.1 takes for a boolean, as
+/// `kubectl` does, is a text here.
 fn told(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.rfind(" at line ").and_then(|end| text.get(..end)).unwrap_or(&text).to_string()
+    let said = text.rfind(" at line ").and_then(|end| text.get(..end)).unwrap_or(&text);
+    let way_out = if said.ends_with("expected a boolean") { "; write true or false" } else { "" };
+    format!("{said}{way_out}")
 }

@@ -22,11 +22,13 @@ use crate::workload::Workload;
 mod around;
 mod case;
 mod example;
+mod flags;
 mod strangers;
 
 pub use around::Around;
 pub use case::Case;
 pub use example::check_example;
+pub use flags::check_flags;
 pub use strangers::{
     STRANGER, check_consent, check_node_consent, check_refusal, check_strangers, foreign_chain, strangers,
 };

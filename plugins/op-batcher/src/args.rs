@@ -1,12 +1,17 @@
 //! From the spec to the arguments of op-batcher: `op-batcher/flags/{flags,throttle_flags}.go` and `op-service`, the
 //! same in v1.16.13 and v1.19.6.
 
+use opstack_sdk::answer::{Failure, FieldError};
+use opstack_sdk::opstack::endpoint::check_urls;
 use opstack_sdk::opstack::honoured::Honoured;
 
 use crate::spec::{BatcherSpec, Compressor, DataAvailabilityType, Throttling};
 
 /// Seconds between blocks of Ethereum, in which the program counts durations.
 const L1_BLOCK_SECONDS: u64 = 12;
+
+/// The byte before a frame, and those around its data (`FrameV0OverHeadSize` of `op-node/rollup/derive`).
+const FRAME_OVERHEAD: u64 = 1 + 23;
 
 /// The program's own arguments.
 pub fn args(spec: &BatcherSpec) -> Vec<String> {
@@ -29,6 +34,25 @@ pub fn args(spec: &BatcherSpec) -> Vec<String> {
     args.extend(spec.l1_transaction.args());
     args.extend(spec.rpc.args());
     args
+}
+
+/// What the program would not take.
+///
+/// # Errors
+/// `invalid` with all of it.
+pub fn check(spec: &BatcherSpec) -> Result<(), Failure> {
+    let mut errors: Vec<_> = spec.l1_transaction.error().into_iter().collect();
+    for (path, urls) in [("spec.l2EthRpc", &spec.l2_eth_rpc), ("spec.rollupRpc", &spec.rollup_rpc)] {
+        errors.extend(check_urls(path, urls.as_ref()));
+    }
+    let size = spec.batching.target_l1_tx_size.get();
+    if spec.data_availability.kind == DataAvailabilityType::Calldata && size < FRAME_OVERHEAD {
+        let message = format!(
+            "{size} is less than the {FRAME_OVERHEAD} bytes around the data of a frame, and op-batcher ends; write more, such as 120000"
+        );
+        errors.push(FieldError::new("spec.batching.targetL1TxSize", message));
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
 }
 
 /// The settings that op-batcher has no counterpart for.

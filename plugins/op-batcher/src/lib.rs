@@ -17,7 +17,8 @@ mod status;
 mod throttling;
 mod window;
 
-use resources::{PROGRAM, Sequencer};
+pub use resources::PROGRAM;
+use resources::Sequencer;
 use spec::BatcherSpec;
 use status::BatcherStatus;
 use throttling::Miner;
@@ -46,6 +47,7 @@ impl Workload for OpBatcher {
     fn reconcile(cx: &Context<'_>, object: &Object<BatcherSpec>) -> Result<Answer<BatcherStatus>, Failure> {
         let spec = &object.spec;
         let component = Component::open(cx, (&object.metadata, &object.status), &PROGRAM, spec.common())?;
+        args::check(spec)?;
         let signing = component.signing()?;
         let sequencer = obstacle(Sequencer::find(&component, spec))?;
         let miner = Miner::find(&component, spec);

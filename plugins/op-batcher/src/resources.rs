@@ -3,6 +3,7 @@
 use opstack_sdk::answer::Failure;
 use opstack_sdk::opstack::component::{Component, Program, Work};
 use opstack_sdk::opstack::endpoint::Endpoint;
+use opstack_sdk::opstack::flags::Flags;
 use opstack_sdk::opstack::node::Rpc;
 use opstack_sdk::opstack::upstream::{L2, Upstream};
 
@@ -22,6 +23,7 @@ pub static PROGRAM: Program = Program {
     // seconds, and some more); what was not sent is loaded again from the safe head at the next start. Nothing is lost, and
     // `admin_stopBatcher` before it would wait for the same.
     grace_seconds: 300,
+    flags: Flags { program: "op-batcher", table: include_str!("../flags/op-batcher.tsv") },
     owned: &[],
 };
 

@@ -11,3 +11,14 @@ fn cases() {
 fn the_example_shows_every_field() {
     opstack_sdk::testkit::check_example::<OpBatcher>(env!("CARGO_MANIFEST_DIR"), "opbatcher.yaml");
 }
+
+#[test]
+fn flags_are_those_of_the_program() {
+    let program = &op_batcher::PROGRAM;
+    opstack_sdk::testkit::check_flags(
+        env!("CARGO_MANIFEST_DIR"),
+        &program.flags,
+        "OP_BATCHER_",
+        &program.owned_settings(),
+    );
+}

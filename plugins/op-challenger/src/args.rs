@@ -1,6 +1,8 @@
 //! From the spec to the arguments of op-challenger: `op-challenger/flags/flags.go` and `op-service`, v1.16.13 and
 //! v1.19.6.
 
+use opstack_sdk::answer::Failure;
+use opstack_sdk::opstack::endpoint::{check_single, check_urls};
 use opstack_sdk::values::Address;
 
 use crate::games::{Games, Prestate};
@@ -33,6 +35,23 @@ pub fn args(spec: &ChallengerSpec, games: &Games, factory: Option<&Address>, cha
         args.extend(cannon_args(&spec.fault_proof.cannon, games, chain));
     }
     args
+}
+
+/// What the program would not take, or by what it would watch nothing: no interval switches its polling off
+/// (`op-service/client/polling.go`, v1.19.6).
+///
+/// # Errors
+/// `invalid` with all of it.
+pub fn check(spec: &ChallengerSpec) -> Result<(), Failure> {
+    let mut errors: Vec<_> = spec.monitoring.interval.check_interval("spec.monitoring.interval").into_iter().collect();
+    for (path, url) in [
+        ("spec.l2EthRpc", &spec.l2_eth_rpc),
+        ("spec.rollupRpc", &spec.rollup_rpc),
+        ("spec.superRootRpc", &spec.super_root_rpc),
+    ] {
+        errors.extend(check_single(path, url.as_ref()).or_else(|| check_urls(path, url.as_ref())));
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
 }
 
 fn cannon_args(cannon: &Cannon, games: &Games, chain: &Chain) -> Vec<String> {

@@ -21,7 +21,8 @@ mod spec;
 mod status;
 
 use games::Games;
-use resources::{Chain, Endpoints, PROGRAM};
+pub use resources::PROGRAM;
+use resources::{Chain, Endpoints};
 use spec::ChallengerSpec;
 use status::ChallengerStatus;
 
@@ -69,6 +70,7 @@ impl Workload for OpChallenger {
             check_claim_name(&object.metadata.name)?;
         }
         spec.fault_proof.cannon.check_paths()?;
+        args::check(spec)?;
         let signing = component.signing()?;
         let factory = factory(&component.network, spec);
         let endpoints = obstacle(Endpoints::find(&component, spec, &games))?;

@@ -4,6 +4,7 @@ use opstack_sdk::answer::{Condition, Failure};
 use opstack_sdk::kubernetes::{claim, mount, scratch_volume};
 use opstack_sdk::opstack::component::{Component, Program, Wanted, Work};
 use opstack_sdk::opstack::endpoint::Endpoint;
+use opstack_sdk::opstack::flags::Flags;
 use opstack_sdk::opstack::mounted::MountedFile;
 use opstack_sdk::opstack::network::{ChainFile, GENESIS, L1_CHAIN_CONFIG, ROLLUP_CONFIG};
 use opstack_sdk::opstack::node::Rpc;
@@ -26,7 +27,12 @@ pub static PROGRAM: Program = Program {
     limits: ("2000m", "4Gi"),
     // A transaction in flight is waited for: five confirmations of twelve seconds, and some more.
     grace_seconds: 120,
-    owned: &[Owned::new("datadir", "spec.dataDir")],
+    flags: Flags { program: "op-challenger", table: include_str!("../flags/op-challenger.tsv") },
+    owned: &[
+        Owned::new("datadir", "spec.dataDir"),
+        // A list that is given twice adds up.
+        Owned::new("game-types", "spec.faultProof.traceType and additionalTraceTypes").aliases(&["trace-type"]),
+    ],
 };
 
 const DATA: &str = "data";

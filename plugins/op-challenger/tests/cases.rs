@@ -11,3 +11,14 @@ fn cases() {
 fn the_example_shows_every_field() {
     opstack_sdk::testkit::check_example::<OpChallenger>(env!("CARGO_MANIFEST_DIR"), "opchallenger.yaml");
 }
+
+#[test]
+fn flags_are_those_of_the_program() {
+    let program = &op_challenger::PROGRAM;
+    opstack_sdk::testkit::check_flags(
+        env!("CARGO_MANIFEST_DIR"),
+        &program.flags,
+        "OP_CHALLENGER_",
+        &program.owned_settings(),
+    );
+}

@@ -100,6 +100,8 @@ impl Workload for OptimismNetwork {
             Component { program: "optimism-network", role: "network" },
         );
         let mut wrong = object.spec.allowed_namespaces.errors();
+        wrong.extend(object.spec.l1_errors());
+        wrong.extend(object.spec.chain_id_error());
         wrong.extend(check_child_name(&object.metadata, L1_CHAIN_CONFIG.suffix).err());
         if !wrong.is_empty() {
             return Err(Failure::Invalid(wrong));

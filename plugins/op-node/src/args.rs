@@ -6,11 +6,11 @@ use opstack_sdk::execution::SIBLINGS;
 use opstack_sdk::kubernetes::{env_config_map, env_field};
 use opstack_sdk::opstack::endpoint::secret_env;
 use opstack_sdk::opstack::overrides::{with_extra_args, with_extra_env};
-use opstack_sdk::opstack::release::Flag;
 use opstack_sdk::opstack::signing::{Signing, TlsSwitch};
 
 use crate::checks::sync_mode;
 use crate::conductor::Conductor;
+use crate::flags::OP_NODE;
 use crate::peering;
 use crate::settle::Node;
 use crate::spec::{OpNodeSpec, ServiceType};
@@ -45,11 +45,9 @@ fn engine(node: &Node<'_>) -> String {
     given.unwrap_or_else(|| format!("http://127.0.0.1:{}", node.fragment.ports.engine))
 }
 
-const MAX_SAFE_LAG: Flag = Flag { name: "sequencer.max-safe-lag", until: (1, 20, 1) };
-
 /// Why op-node does not get `maxSafeLag`.
 pub fn lacks_max_safe_lag(spec: &OpNodeSpec) -> Option<String> {
-    MAX_SAFE_LAG.why_left_out(spec.chosen_image().map(|(_, image)| image), "op-node")
+    OP_NODE.why_left_out("sequencer.max-safe-lag", spec.chosen_image().map(|(_, image)| image))
 }
 
 fn sequencer(node: &Node<'_>) -> Vec<String> {

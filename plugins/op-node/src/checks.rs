@@ -9,8 +9,11 @@ use opstack_sdk::opstack::overrides::check_extra_args;
 use crate::chain::Chain;
 use crate::client::settings_path;
 use crate::conductor;
+use crate::flags::OP_NODE;
 use crate::owned;
+use crate::resources::IMAGE;
 use crate::spec::{OpNodeSpec, ServiceType, SyncMode};
+use std::net::{IpAddr, Ipv4Addr};
 
 mod operated;
 pub mod ports;
@@ -73,17 +76,62 @@ pub fn spec(me: &Object<OpNodeSpec>, network: &Network) -> Result<(), Failure> {
         errors.extend(check_new_name(&me.metadata).err());
     }
     errors.extend(node_port(spec));
+    errors.extend(advertised(spec));
+    errors.extend(spec.execution_settings().and_then(|settings| {
+        let path = format!("{}.networking.p2p.netRestrict", settings_path(spec));
+        networks(&path, &settings.networking.p2p.net_restrict)
+    }));
     errors.extend(spec.network_policy.errors());
     errors.extend(check_extra_args(&spec.extra_args).err());
     let owned = owned::op_node();
     errors.extend(owned.check_args("spec.extraArgs", &spec.extra_args));
     errors.extend(owned.check_env("spec.extraEnv", &spec.extra_env));
+    let image = spec.chosen_image().map_or(IMAGE, |(_, image)| image);
+    errors.extend(OP_NODE.check_args("spec.extraArgs", &spec.extra_args, image));
     errors.extend(
         check_extra_args(&spec.execution_client.extra_args)
             .err()
             .map(|error| FieldError::new("spec.executionClient.extraArgs", error.message)),
     );
     verdict(errors)
+}
+
+/// op-node resolves the address when it starts, and ends where that leads nowhere.
+fn advertised(spec: &OpNodeSpec) -> Option<FieldError> {
+    const PATH: &str = "spec.opNode.p2p.advertise.address";
+    let address = spec.op_node.p2p.advertise.address.as_deref()?;
+    let variables = spec.extra_env.iter().map(|entry| entry.name.as_str()).chain(["POD_IP", "POD_NAME"]);
+    let known = variables.fold(address.to_string(), |text, name| text.replace(&format!("$({name})"), "x"));
+    if known.contains('$') {
+        let message = format!(
+            "{address:?} names a variable that is not filled in; $(POD_IP), $(POD_NAME) and those of spec.extraEnv are"
+        );
+        return Some(FieldError::new(PATH, message));
+    }
+    let is_number = address.split('.').all(|part| part.chars().all(|c| c.is_ascii_digit()));
+    (is_number && address.parse::<Ipv4Addr>().is_err()).then(|| {
+        let message = format!(
+            "{address:?} is neither an IPv4 address nor a name; write one such as 203.0.113.7 or node.example.org"
+        );
+        FieldError::new(PATH, message)
+    })
+}
+
+/// Networks with commas between, as both clients read them.
+fn networks(path: &str, list: &str) -> Option<FieldError> {
+    let is_network = |text: &str| {
+        let Some((address, length)) = text.split_once('/') else { return false };
+        let most = match address.parse::<IpAddr>() {
+            Ok(IpAddr::V4(_)) => 32,
+            Ok(IpAddr::V6(_)) => 128,
+            Err(_) => return false,
+        };
+        length.parse::<u8>().is_ok_and(|length| length <= most)
+    };
+    let wrong = list.split(',').map(str::trim).find(|network| !list.is_empty() && !is_network(network))?;
+    let message =
+        format!("{wrong:?} is no network; write address and length, such as 10.0.0.0/8, with commas between several");
+    Some(FieldError::new(path, message))
 }
 
 /// Peers dial the port that is advertised, and none but the port of the Service leads to the node.

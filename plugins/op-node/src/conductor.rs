@@ -19,6 +19,7 @@ use opstack_sdk::opstack::network::Network;
 use opstack_sdk::opstack::overrides::{check_extra_args, with_extra_args, with_extra_env};
 use opstack_sdk::opstack::shared::{Resources, ResourcesSpec};
 
+use crate::flags::OP_CONDUCTOR;
 use crate::owned;
 use crate::resources::container_ports;
 use crate::settle::Node;
@@ -121,6 +122,8 @@ pub fn errors(spec: &OpNodeSpec) -> Vec<FieldError> {
     let mut errors: Vec<_> = secret.map(|error| FieldError::new(ARGS, error.message)).into_iter().collect();
     errors.extend(owned.check_args(ARGS, &conductor.extra_args));
     errors.extend(owned.check_env("spec.conductor.extraEnv", &conductor.extra_env));
+    let image = conductor.image.as_deref().unwrap_or(IMAGE);
+    errors.extend(OP_CONDUCTOR.check_args(ARGS, &conductor.extra_args, image));
     errors
 }
 

@@ -6,6 +6,7 @@ use opstack_sdk::opstack::rpc::is_loopback;
 use crate::args::lacks_max_safe_lag;
 use crate::checks::overridden_sync_mode;
 use crate::client::settings_path;
+use crate::forks;
 use crate::settle::Node;
 use crate::side_by_side::unfit;
 use crate::spec::{ConductorSpec, OpNodeSpec, Sequencer, Strategy};
@@ -73,6 +74,7 @@ pub fn note(node: &mut Node<'_>) {
         honour_sequencer_of_replica(spec, honoured);
     }
     honour_keys(spec, honoured);
+    forks::note(spec, honoured);
     if node.conductor.is_none() && spec.conductor != ConductorSpec::default() {
         honoured.refuse(
             "spec.conductor",

@@ -10,6 +10,8 @@ pub mod checks;
 pub mod client;
 pub mod compat;
 pub mod conductor;
+pub mod flags;
+mod forks;
 pub mod honour;
 pub mod keys;
 pub mod labels;

@@ -2,6 +2,7 @@
 //! for an L2OutputOracle v1.9.3 and v1.12.2.
 
 use opstack_sdk::answer::{Failure, FieldError};
+use opstack_sdk::opstack::endpoint::check_urls;
 use opstack_sdk::opstack::honoured::Honoured;
 
 use crate::resources::takes_super_roots;
@@ -41,13 +42,12 @@ pub fn check(spec: &ProposerSpec, l1_chain_id: u64) -> Result<(), Failure> {
         let message = "true is refused on Ethereum mainnet: a proposal of a block that a reorganisation of L1 removes loses its bond; remove it";
         errors.push(FieldError::new("spec.proposal.allowNonFinalized", message));
     }
-    for (field, duration) in
-        [("pollInterval", &spec.proposal.poll_interval), ("outputInterval", &spec.proposal.output_interval)]
-    {
-        if duration.is_zero() {
-            let message = format!("{duration} is no interval; write one above zero, such as \"12s\"");
-            errors.push(FieldError::new(format!("spec.proposal.{field}"), message));
-        }
+    errors.extend(spec.proposal.poll_interval.check_interval("spec.proposal.pollInterval"));
+    errors.extend(spec.proposal.output_interval.check_interval("spec.proposal.outputInterval"));
+    errors.extend(spec.l1_transaction.error());
+    errors.extend(check_urls("spec.rollupRpc", spec.rollup_rpc.as_ref()));
+    for (index, url) in spec.super_root_rpcs.iter().enumerate() {
+        errors.extend(check_urls(&format!("spec.superRootRpcs[{index}]"), Some(url)));
     }
     if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
 }

@@ -19,7 +19,8 @@ mod spec;
 mod status;
 mod target;
 
-use resources::{Outputs, PROGRAM};
+use resources::Outputs;
+pub use resources::PROGRAM;
 use spec::ProposerSpec;
 use status::ProposerStatus;
 use target::Contract;

@@ -3,6 +3,7 @@
 use opstack_sdk::answer::{Condition, Failure};
 use opstack_sdk::opstack::component::{Component, Program, Wanted, Work};
 use opstack_sdk::opstack::endpoint::Endpoint;
+use opstack_sdk::opstack::flags::Flags;
 use opstack_sdk::opstack::node::Rpc;
 use opstack_sdk::opstack::upstream::{L2, Upstream};
 
@@ -22,6 +23,7 @@ pub static PROGRAM: Program = Program {
     limits: ("500m", "1Gi"),
     // A transaction in flight is waited for: five confirmations of twelve seconds, and some more.
     grace_seconds: 120,
+    flags: Flags { program: "op-proposer", table: include_str!("../flags/op-proposer.tsv") },
     owned: &[],
 };
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::consent::MemberRole;
 use super::endpoint::Endpoint;
+use super::flags::Flags;
 use super::network::Network;
 use super::overrides;
 use super::owned::{KEYS, METRICS as METRICS_FLAGS, Owned, OwnedSettings, RPC};
@@ -65,13 +66,15 @@ pub struct Program {
     pub limits: (&'static str, &'static str),
     /// What it needs to stop cleanly.
     pub grace_seconds: i64,
+    /// Which flags it has, by release.
+    pub flags: Flags,
     /// Settings that are the operator's, beside those of keys, metrics and RPC, which every program has.
     pub owned: &'static [Owned],
 }
 
 impl Program {
     /// The settings that no hand may change.
-    fn owned_settings(&self) -> OwnedSettings {
+    pub fn owned_settings(&self) -> OwnedSettings {
         OwnedSettings::of(self.prefix, &[KEYS, METRICS_FLAGS, RPC, self.owned])
     }
 
@@ -82,6 +85,8 @@ impl Program {
         let mut errors: Vec<_> = overrides::check_extra_args(common.extra_args).err().into_iter().collect();
         errors.extend(owned.check_args(ARGS, common.extra_args));
         errors.extend(owned.check_env("spec.extraEnv", common.extra_env));
+        let image = common.image.map_or(self.image, String::as_str);
+        errors.extend(self.flags.check_args(ARGS, common.extra_args, image));
         if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::honoured::Honoured;
 use super::references::{FromSecret, SecretKeyRef, secret_facts};
-use crate::answer::{Failure, SecretKey, Target};
+use crate::answer::{Failure, FieldError, SecretKey, Target};
 use crate::cluster::Context;
 
 /// Where a program finds the URL of an endpoint.
@@ -80,6 +80,31 @@ pub fn secret_env(name: &str, secret: &SecretKeyRef) -> EnvVar {
     }
 }
 
+/// What is wrong with a URL where the programs take one: that several stand there.
+pub fn check_single(path: &str, url: Option<&String>) -> Option<FieldError> {
+    let count = url?.split(',').filter(|part| part.contains("://")).count();
+    (count > 1).then(|| {
+        let message = format!(
+            "holds {count} URLs, and the programs take one; write one, or that of a proxy that fails over between them"
+        );
+        FieldError::new(path, message)
+    })
+}
+
+/// What is wrong with a URL, or with a list of them with commas between, which a program dials. What stands there is not repeated: it may
+/// hold an API key.
+pub fn check_urls(path: &str, urls: Option<&String>) -> Option<FieldError> {
+    let is_url = |url: &str| {
+        let rest = ["http://", "https://", "ws://", "wss://"].iter().find_map(|scheme| url.strip_prefix(scheme));
+        rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace))
+    };
+    let wrong = urls?.split(',').filter(|url| !is_url(url)).count();
+    (wrong > 0).then(|| {
+        let message = "holds something that is no URL; write one that begins with http://, https://, ws:// or wss://, then the host";
+        FieldError::new(path, message)
+    })
+}
+
 /// A component's own L1 endpoints, where they differ from those of its network.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -106,6 +131,12 @@ impl L1Spec {
         Endpoint::of(self.rpc_url_from.as_ref(), self.rpc_url.as_ref())
     }
 
+    /// What is wrong with the URLs of this block.
+    pub fn errors(&self) -> Vec<FieldError> {
+        let fields = [("spec.l1.rpcUrl", &self.rpc_url), ("spec.l1.beaconUrl", &self.beacon_url)];
+        fields.into_iter().filter_map(|(path, url)| check_single(path, url.as_ref())).collect()
+    }
+
     /// For programs that dial no beacon API: says so, if this block names one.
     pub fn report_beacon(&self, honoured: &mut Honoured) {
         for (field, given) in
@@ -120,5 +151,36 @@ impl L1Spec {
     /// The beacon API, if this block names one.
     pub fn beacon(&self) -> Option<Endpoint> {
         Endpoint::of(self.beacon_url_from.as_ref(), self.beacon_url.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_program_can_dial_is_told() {
+        for (text, is_right) in [
+            ("http://sequencer:8545", true),
+            ("https://a.example.org/key,wss://b.example.org", true),
+            ("sequencer:8545", false),
+            ("http://", false),
+            ("http:///path", false),
+            ("http://a.example.org, http://b.example.org", false),
+            ("http://a.example.org,", false),
+            ("ftp://a.example.org", false),
+        ] {
+            assert_eq!(check_urls("spec.rollupRpc", Some(&text.into())).is_none(), is_right, "{text}");
+        }
+        assert_eq!(check_urls("spec.rollupRpc", None), None);
+    }
+
+    #[test]
+    fn several_urls_are_told_where_one_is_taken() {
+        for (text, is_right) in
+            [("https://a.example.org/x,y", true), ("https://a,https://b", false), ("https://a, ws://b", false)]
+        {
+            assert_eq!(check_single("spec.l1RpcUrl", Some(&text.into())).is_none(), is_right, "{text}");
+        }
     }
 }

@@ -6,6 +6,7 @@
 pub mod abi;
 pub mod active;
 pub mod allowed;
+pub mod argument;
 pub mod chain_file;
 pub mod component;
 pub mod conductor;
@@ -15,6 +16,7 @@ pub mod credentials;
 pub mod endpoint;
 pub mod execution;
 pub mod fault;
+pub mod flags;
 pub mod honoured;
 pub mod mounted;
 pub mod network;

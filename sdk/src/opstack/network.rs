@@ -7,12 +7,12 @@ use super::NETWORK;
 use super::allowed::AllowedNamespaces;
 use super::consent::{Consent, MemberRole, Referrer};
 use super::contracts::Contracts;
-use super::endpoint::{Endpoint, L1Spec};
+use super::endpoint::{Endpoint, L1Spec, check_single};
 use super::references::{FromSecret, Reference};
 use super::roles::Roles;
 use super::sequencing::{HaMode, SequencerSpec};
 use super::shared::SharedConfig;
-use crate::answer::Failure;
+use crate::answer::{Failure, FieldError};
 use crate::cluster::Context;
 use crate::object::Object;
 use crate::values::{Address, AddressOrEmpty, GoDuration, Int};
@@ -183,6 +183,22 @@ impl NetworkSpec {
         Endpoint::of(self.l1_beacon_url_from.as_ref(), self.l1_beacon_url.as_ref())
     }
 
+    /// What is wrong with the ids: op-node takes no chain that is its own L1 (`Config.Check` of `op-node/rollup/types.go`, v1.19.6).
+    pub fn chain_id_error(&self) -> Option<FieldError> {
+        let (own, l1) = (self.chain_id.get(), self.l1_chain_id.get());
+        (own == l1).then(|| {
+            let message =
+                format!("{l1} is the id of the L2 too (spec.chainID); write that of the L1, such as 1 for Ethereum");
+            FieldError::new("spec.l1ChainID", message)
+        })
+    }
+
+    /// What is wrong with the URLs of L1.
+    pub fn l1_errors(&self) -> Vec<FieldError> {
+        let fields = [("spec.l1RpcUrl", &self.l1_rpc_url), ("spec.l1BeaconUrl", &self.l1_beacon_url)];
+        fields.into_iter().filter_map(|(path, url)| check_single(path, url.as_ref())).collect()
+    }
+
     /// The L2's execution RPC that the operator asks, where the network names one.
     pub fn l2_rpc(&self) -> Option<Endpoint> {
         Endpoint::of(self.l2_rpc_url_from.as_ref(), self.l2_rpc_url.as_ref())
@@ -268,11 +284,23 @@ impl Network {
     /// The L1 execution RPC of a component.
     ///
     /// # Errors
-    /// `waiting` when neither the component nor the network has one.
+    /// `waiting` when neither the component nor the network has one, or the network's is none; `invalid` when the component's is
+    /// none.
     pub fn l1_rpc(&self, own: &L1Spec) -> Result<Endpoint, Failure> {
+        self.check_l1(own)?;
         own.rpc().or_else(|| self.spec.l1_rpc()).ok_or_else(|| {
             Failure::waiting(format!("an L1 endpoint: {} has neither l1RpcUrl nor l1RpcUrlFrom", self.title()))
         })
+    }
+
+    fn check_l1(&self, own: &L1Spec) -> Result<(), Failure> {
+        let errors = own.errors();
+        if !errors.is_empty() {
+            return Err(Failure::Invalid(errors));
+        }
+        let told =
+            |error: &FieldError| format!("one URL in {} of {}, which {}", error.path, self.title(), error.message);
+        self.spec.l1_errors().first().map_or(Ok(()), |error| Err(Failure::waiting(told(error))))
     }
 
     /// The L1 beacon API of a component, if there is one.

@@ -1,9 +1,10 @@
 //! The way out for what a spec does not model: image, arguments, environment, and the pod template itself.
 
-use k8s_openapi::api::core::v1::{EnvVar, PodTemplateSpec};
+use k8s_openapi::api::core::v1::{Capabilities, EnvVar, PodTemplateSpec};
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
+use super::argument::flag_name;
 use super::owned::{self, OwnedSettings};
 use crate::answer::{Failure, FieldError};
 use crate::kubernetes::{check_pod, merge_pod_template};
@@ -42,14 +43,12 @@ pub(super) fn is_secret(flag: &str) -> bool {
 
 /// Refuses secrets in `spec.extraArgs`.
 pub fn check_extra_args(args: &[String]) -> Result<(), FieldError> {
-    let flag = |arg: &String| arg.trim_start_matches('-').split('=').next().unwrap_or_default().to_string();
-    match args.iter().find(|arg| arg.starts_with('-') && is_secret(&flag(arg))) {
+    match args.iter().filter_map(|arg| flag_name(arg)).find(|name| is_secret(name)) {
         None => Ok(()),
-        Some(arg) => Err(FieldError::new(
+        Some(name) => Err(FieldError::new(
             "spec.extraArgs",
             format!(
-                "--{} would show a secret to everybody who can read pods; leave it out: the spec has fields for keys and signers, which name Secrets",
-                flag(arg)
+                "--{name} would show a secret to everybody who can read pods; leave it out: the spec has fields for keys and signers, which name Secrets"
             ),
         )),
     }
@@ -58,10 +57,7 @@ pub fn check_extra_args(args: &[String]) -> Result<(), FieldError> {
 /// The arguments with the user's after them. A rendered flag that the user gives too is left out: some programs take
 /// the last of two equal flags, others refuse to start.
 pub fn with_extra_args(mut args: Vec<String>, extra: &[String]) -> Vec<String> {
-    fn flag(arg: &str) -> Option<&str> {
-        arg.starts_with('-').then(|| arg.trim_start_matches('-').split('=').next().unwrap_or_default())
-    }
-    args.retain(|arg| flag(arg).is_none_or(|name| extra.iter().all(|other| flag(other) != Some(name))));
+    args.retain(|arg| flag_name(arg).is_none_or(|name| extra.iter().all(|other| flag_name(other) != Some(name))));
     args.extend(extra.iter().cloned());
     args
 }
@@ -93,5 +89,19 @@ pub fn with_pod_template(
     if !errors.is_empty() {
         return Err(Failure::Invalid(errors));
     }
+    let merged = confine(merged);
     check_pod(&merged).map(|()| merged)
+}
+
+/// Containers of the user's own get the restrictions that every namespace of the level `restricted` asks for, where they say
+/// nothing else. The rest of it stands on the pod.
+fn confine(mut template: PodTemplateSpec) -> PodTemplateSpec {
+    let Some(pod) = &mut template.spec else { return template };
+    for container in pod.containers.iter_mut().chain(pod.init_containers.iter_mut().flatten()) {
+        let context = container.security_context.get_or_insert_default();
+        context.allow_privilege_escalation.get_or_insert(false);
+        let drops = || Capabilities { drop: Some(vec!["ALL".into()]), add: None };
+        context.capabilities.get_or_insert_with(drops);
+    }
+    template
 }

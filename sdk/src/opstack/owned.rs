@@ -8,6 +8,7 @@
 use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec, PodTemplateSpec, Volume};
 use serde::{Deserialize, Serialize};
 
+use super::argument::{check_blank, flag_name, flags};
 use super::overrides::is_secret;
 use crate::answer::{Failure, FieldError};
 
@@ -89,7 +90,10 @@ impl OwnedSettings {
     }
 
     fn of_flag(&self, arg: &str) -> Option<(usize, &OwnedSetting)> {
-        let name = flag_name(arg)?;
+        self.of_name(flag_name(arg)?)
+    }
+
+    fn of_name(&self, name: &str) -> Option<(usize, &OwnedSetting)> {
         self.0.iter().enumerate().find(|(_, setting)| setting.flags.iter().any(|flag| flag == name))
     }
 
@@ -105,11 +109,31 @@ impl OwnedSettings {
                 return refuse(hidden(arg));
             }
             let name = flag_name(arg)?;
-            // Its value must not be shown; told elsewhere.
-            let (_, setting) = self.of_flag(arg).filter(|_| !is_secret(name))?;
+            if is_secret(name) {
+                // Told by `overrides::check_extra_args`.
+                return None;
+            }
+            let Some((_, setting)) = self.of_flag(arg) else { return check_blank(&format!("{path}[{index}]"), arg) };
             refuse(format!("--{name} is set by {}; leave it out", setting.set_by))
         };
         args.iter().enumerate().filter_map(judge).collect()
+    }
+
+    /// Names and variables of the operator's flags that it would not notice, as the program's table has them.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn unknown_spellings(&self, flags: &super::flags::Flags) -> Vec<String> {
+        let mut missed = vec![];
+        for setting in &self.0 {
+            for flag in setting.flags.iter().filter_map(|name| flags.find(name)) {
+                let names = flag.names.iter().filter(|name| setting.flags.iter().all(|known| known != *name));
+                let variables =
+                    flag.variables.iter().filter(|name| setting.variables.iter().all(|known| known != *name));
+                missed.extend(
+                    names.chain(variables).map(|name| format!("{name} sets what {} is to set", setting.set_by)),
+                );
+            }
+        }
+        missed
     }
 
     /// Refuses arguments for an execution client that are the operator's.
@@ -133,12 +157,7 @@ impl OwnedSettings {
 
     /// The settings that arguments hold: which, and the value.
     fn given<'a>(&self, args: &'a [String]) -> Vec<(usize, Option<&'a str>)> {
-        let value = |index: usize, arg: &'a str| match arg.split_once('=') {
-            Some((_, value)) => Some(value),
-            None => args.get(index + 1).map(String::as_str).filter(|next| !next.starts_with('-')),
-        };
-        let found = args.iter().enumerate();
-        found.filter_map(|(index, arg)| Some((self.of_flag(arg)?.0, value(index, arg)))).collect()
+        flags(args).filter_map(|(name, value)| Some((self.of_name(name)?.0, value))).collect()
     }
 
     /// What a pod template made of the program's container.
@@ -174,6 +193,7 @@ impl OwnedSettings {
         for arg in after.iter().filter(|arg| hides_name(arg) && !before.contains(arg)) {
             errors.push(FieldError::new(path, hidden(arg)));
         }
+        errors.extend(after.iter().filter(|arg| !before.contains(arg)).filter_map(|arg| check_blank(path, arg)));
         let (wanted, found) = (self.given(before), self.given(after));
         for (index, setting) in self.0.iter().enumerate() {
             let of = |all: &[(usize, Option<&str>)]| {
@@ -253,12 +273,6 @@ fn keys(rendered: &PodSpec, merged: &PodSpec) -> Vec<FieldError> {
 fn holds_keys(volume: &Volume) -> bool {
     let in_memory = volume.empty_dir.as_ref().is_some_and(|dir| dir.medium.as_deref() == Some("Memory"));
     volume.secret.is_some() || volume.projected.is_some() || in_memory
-}
-
-/// `flag` of `--flag=value`, `--flag` and `-flag`.
-fn flag_name(arg: &str) -> Option<&str> {
-    let name = arg.strip_prefix("--").or_else(|| arg.strip_prefix('-'))?;
-    name.split('=').next().filter(|name| !name.is_empty())
 }
 
 /// Whether Kubernetes puts the name of the flag together when the pod starts.

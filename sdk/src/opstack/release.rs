@@ -11,46 +11,25 @@ pub const VERSIONS_COMPATIBLE: &str = "VersionsCompatible";
 /// Major, minor, patch.
 pub type Version = (u64, u64, u64);
 
+/// The oldest release of optimism whose flags were read.
+pub const OLDEST: Version = (1, 16, 13);
+
 /// The newest release of optimism whose flags were read. What later ones take is not known.
 pub const NEWEST: Version = (1, 19, 6);
 
-/// A flag that later releases of its program lack.
-#[derive(Clone, Copy, Debug)]
-pub struct Flag {
-    /// The flag, without dashes.
-    pub name: &'static str,
-    /// The first release without it.
-    pub until: Version,
-}
-
-impl Flag {
-    /// Why the flag is left out for an image that holds `program`; nothing where its release is known to have the flag. Where
-    /// no image is chosen, it is that of the release for which the arguments were written.
-    pub fn why_left_out(&self, image: Option<&str>, program: &str) -> Option<String> {
-        let Self { name, until } = self;
-        let image = image?;
-        match of(image, program) {
-            None => Some(format!("the tag of {image:?} names no release of {program}, and later ones lack --{name}")),
-            Some(found) if found >= *until => {
-                Some(format!("{program} has no --{name} since {}, and this is {}", title(*until), title(found)))
-            }
-            Some(found) if found > NEWEST => {
-                Some(format!("nobody knows whether {program} {} still has --{name}", title(found)))
-            }
-            Some(_) => None,
-        }
-    }
-}
-
 /// `v1.19.6`.
-fn title((major, minor, patch): Version) -> String {
+pub fn title((major, minor, patch): Version) -> String {
     format!("v{major}.{minor}.{patch}")
 }
 
 /// The version in the tag of an image: `…:v1.19.3`, with or without what follows it.
 pub fn in_tag(image: &str) -> Option<Version> {
-    let (_, tag) = split(image)?;
-    let mut numbers = tag.strip_prefix('v').unwrap_or(tag).splitn(3, '.');
+    in_text(split(image)?.1)
+}
+
+/// The version that a text begins with: `v1.19.3`, `1.19.3-rc.1`.
+pub fn in_text(text: &str) -> Option<Version> {
+    let mut numbers = text.strip_prefix('v').unwrap_or(text).splitn(3, '.');
     let mut next = || {
         let digits: String = numbers.next()?.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().ok()
@@ -138,25 +117,6 @@ mod tests {
             let condition = chosen(image).unwrap();
             assert_eq!(condition.reason, "ReleaseUnknown", "{image}");
             assert!(condition.message.contains("up to v1.19.6"), "{}", condition.message);
-        }
-    }
-
-    #[test]
-    fn a_flag_is_left_out_where_a_release_is_not_known_to_have_it() {
-        let flag = Flag { name: "sequencer.max-safe-lag", until: (1, 20, 1) };
-        for (image, why) in [
-            (None, None),
-            (Some("r/op-node:v1.16.13"), None),
-            (Some("r/op-node:v1.19.6"), None),
-            (Some("r/op-node:v1.20.0"), Some("nobody knows")),
-            (Some("r/op-node:v1.20.1"), Some("since v1.20.1")),
-            (Some("r/op-node:v1.21.0"), Some("since v1.20.1")),
-            (Some("r/op-node@sha256:00"), Some("names no release")),
-            (Some("r/op-node:latest"), Some("names no release")),
-        ] {
-            let found = flag.why_left_out(image, "op-node");
-            assert_eq!(found.is_some(), why.is_some(), "{image:?}: {found:?}");
-            assert!(why.is_none_or(|why| found.is_some_and(|found| found.contains(why))), "{image:?}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::answer::FieldError;
 use crate::values::{GoDuration, Int};
 
 /// How transactions are sent; `CONFIRMATIONS` is the default of the kind.
@@ -31,6 +32,11 @@ impl<const CONFIRMATIONS: u64> Default for L1Transaction<CONFIRMATIONS> {
 }
 
 impl<const CONFIRMATIONS: u64> L1Transaction<CONFIRMATIONS> {
+    /// What the programs would not start with (`CLIConfig.Check` of `op-service/txmgr/cli.go`, v1.16.13 and v1.19.6).
+    pub fn error(&self) -> Option<FieldError> {
+        self.resubmission_timeout.check_interval("spec.l1Transaction.resubmissionTimeout")
+    }
+
     /// Flags of `op-service/txmgr/cli.go`, the same in v1.16.13 and v1.19.6. The four oldest have no `txmgr.` prefix.
     pub fn args(&self) -> Vec<String> {
         vec![

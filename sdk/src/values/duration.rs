@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::checked_text;
+use crate::answer::FieldError;
 
 /// A duration such as `10s`, `24h`, `1h30m` or `1.5s`. Keeps the text that the user wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +74,14 @@ impl GoDuration {
     /// No time at all.
     pub const fn is_zero(&self) -> bool {
         self.nanos == 0
+    }
+
+    /// What is wrong with it where a program has to wait for a while.
+    pub fn check_interval(&self, path: &str) -> Option<FieldError> {
+        self.is_zero().then(|| {
+            let message = format!("{self} is no interval; write one above zero, such as \"12s\"");
+            FieldError::new(path, message)
+        })
     }
 }
 

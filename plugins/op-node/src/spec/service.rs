@@ -1,6 +1,7 @@
 //! `spec.service`: by which ports the node is dialled.
 
 use opstack_sdk::opstack::execution::Port;
+use opstack_sdk::values::Int;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -101,7 +102,7 @@ pub struct P2pService {
     pub kind: ServiceType,
     /// Port of op-node on the cluster's nodes, for types beyond ClusterIP and a single pod: TCP and UDP alike. It is advertised.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub node_port: Option<Port>,
+    pub node_port: Option<Int<1024, 65535>>,
     /// Annotations of the Service, for load balancers. Of several pods, `$(POD_NAME)` in a value is the name of the Service's own.
     pub annotations: BTreeMap<String, String>,
 }

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{Container, ContainerPort, PodSpec, PodTemplateS
 use super::{Component, RpcServer, Work};
 use crate::kubernetes::{Hash, http_probe, liveness, pod_spec, pod_template, readiness, restricted, startup};
 use crate::opstack::active::{NETWORK, network_label};
-use crate::opstack::overrides::with_extra_env;
+use crate::opstack::overrides::{with_extra_args, with_extra_env};
 use crate::opstack::signing::Signing;
 
 impl Component<'_> {
@@ -15,7 +15,7 @@ impl Component<'_> {
         args.extend(signing.args(tls_switch));
         args.extend(self.logging.args());
         args.extend(self.metrics.args(self.metrics.port));
-        args.extend(self.common.extra_args.iter().cloned());
+        let args = with_extra_args(args, self.common.extra_args);
         // The L1 endpoint may carry an API key, the key is a secret: both by environment.
         env.insert(0, self.l1.env(&format!("{}_L1_ETH_RPC", self.program.prefix)));
         env.extend(signing.env(self.program.prefix));
