@@ -219,17 +219,19 @@ fn client_name(spec: &OpNodeSpec, network: &Network) -> String {
 const LONGEST_NAME: usize = 51;
 
 /// Earlier versions of the operator called the workload of a second client `<node>-<client>`, and it keeps that name: a new node that
-/// is called so would share its keys.
+/// is called so would share its keys. So each node is looked at with whose name the new one begins, and no other: of a thousand that
+/// are made at once each would look at all.
 fn check_not_a_workload(cx: &Context<'_>, me: &Object<OpNodeSpec>) -> Result<(), Failure> {
     let Metadata { name, namespace, .. } = &me.metadata;
     if !me.status.is_null() {
         return Ok(());
     }
-    for json in cx.cluster.list(&NODE.to_ref(), Some(namespace), "") {
-        let Ok(other) = serde_json::from_str::<Object<Value>>(&json) else { continue };
+    for (dash, _) in name.match_indices('-') {
+        let before = name.get(..dash).unwrap_or_default();
+        let Some(other) = cx.find::<Object<Value>>(&NODE.to_ref(), namespace, before)? else { continue };
         let WorkloadsStatus { serving, coming, leaving, of_clients } = WorkloadsStatus::read(&other.status);
         let running = serving.into_iter().chain(coming).chain(leaving).map(|workload| workload.name);
-        if other.metadata.name != *name && running.chain(of_clients.into_values()).any(|known| known == *name) {
+        if running.chain(of_clients.into_values()).any(|known| known == *name) {
             let message = format!(
                 "{name:?} is the StatefulSet of an execution client of OpNode {}, whose keys this node would share; use another name",
                 other.metadata.place()
