@@ -76,7 +76,9 @@ impl Workload for OpBatcher {
         answer.condition(component.network.roles().condition(Role::Batcher, address.as_deref()));
         let window = window::condition(cx, sequencer);
         answer.events.extend(window::warning(&window));
-        answer.condition(window).condition(miner.condition()).condition(args::honoured(spec).condition());
+        let mut honoured = args::honoured(spec);
+        component.note_variables(&mut honoured, args::args(spec));
+        answer.condition(window).condition(miner.condition()).condition(honoured.condition());
         answer.probes.extend(status::probes(&component, sequencer));
         answer.probes.extend(window::probe(sequencer));
         answer.probes.extend(component.account_probes(account));

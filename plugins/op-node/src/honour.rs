@@ -3,9 +3,10 @@
 use opstack_sdk::opstack::honoured::Honoured;
 use opstack_sdk::opstack::rpc::is_loopback;
 
-use crate::args::lacks_max_safe_lag;
+use crate::args::{self, lacks_max_safe_lag};
 use crate::checks::overridden_sync_mode;
 use crate::client::settings_path;
+use crate::flags::OP_NODE;
 use crate::forks;
 use crate::settle::Node;
 use crate::side_by_side::unfit;
@@ -14,6 +15,8 @@ use crate::spec::{ConductorSpec, OpNodeSpec, Sequencer, Strategy};
 /// Notes the settings that the programs can't serve.
 pub fn note(node: &mut Node<'_>) {
     let spec = node.spec();
+    let args = args::args(node);
+    node.honoured.note_variables("spec.extraEnv", &OP_NODE, &args, &spec.extra_env);
     let (op_node, settings) = (&spec.op_node, settings_path(spec));
     let authrpc = &node.settings.networking.authrpc;
     let honoured = &mut node.honoured;

@@ -75,7 +75,10 @@ impl Workload for OpProposer {
         answer.conditions.extend(component.conditions(&signing));
         answer.condition(role::condition(&component, spec, contract, address.as_deref()));
         answer.condition(resources::source_condition(&component, spec, contract, outputs));
-        answer.condition(args::honoured(spec, contract).condition());
+        let mut honoured = args::honoured(spec, contract);
+        component
+            .note_variables(&mut honoured, contract.map(|contract| args::args(spec, contract)).unwrap_or_default());
+        answer.condition(honoured.condition());
         answer.probes.extend(status::probes(&component, spec, contract, outputs));
         answer.probes.extend(component.account_probes(account));
         Ok(answer)

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::consent::MemberRole;
 use super::endpoint::Endpoint;
 use super::flags::Flags;
+use super::honoured::Honoured;
 use super::network::Network;
 use super::overrides;
 use super::owned::{KEYS, METRICS as METRICS_FLAGS, Owned, OwnedSettings, RPC};
@@ -223,6 +224,13 @@ impl<'a> Component<'a> {
     /// As there.
     pub fn signing(&self) -> Result<Result<Signing, NoSigner>, Failure> {
         Signing::find(self.cx, self.namespace(), self.common.private_key, self.common.signer)
+    }
+
+    /// Notes the user's variables that have no effect; `args` are those that the plugin renders.
+    pub fn note_variables(&self, honoured: &mut Honoured, args: Vec<String>) {
+        let shared = [self.logging.args(), self.metrics.args(self.metrics.port)].concat();
+        let all = [args, shared, self.common.extra_args.to_vec()].concat();
+        honoured.note_variables("spec.extraEnv", &self.program.flags, &all, self.common.extra_env);
     }
 
     /// The processes that may be running, for `status.processes`.

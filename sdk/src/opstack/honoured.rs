@@ -5,6 +5,10 @@
 
 use std::fmt::Display;
 
+use k8s_openapi::api::core::v1::EnvVar;
+
+use super::argument::flag_name;
+use super::flags::Flags;
 use crate::answer::Condition;
 
 /// Name of the condition.
@@ -32,6 +36,19 @@ impl Honoured {
     /// A field without a counterpart: refused when it was changed from its default.
     pub fn idle(&mut self, path: &'static str, changed: bool, why: impl Display) {
         if changed { self.refuse(path, why) } else { self.idle.push(path) }
+    }
+
+    /// Variables of the user's that the program does not look at, as an argument goes before each; `path` is their field.
+    pub fn note_variables(&mut self, path: &str, flags: &Flags, args: &[String], env: &[EnvVar]) {
+        for entry in env {
+            let Some(flag) = flags.of_variable(&entry.name) else { continue };
+            if let Some(name) = args.iter().filter_map(|arg| flag_name(arg)).find(|name| flag.names.contains(name)) {
+                let why = format!(
+                    "--{name} is an argument of the program, which goes before this variable; give the argument"
+                );
+                self.refuse(format!("{path}[{}]", entry.name), why);
+            }
+        }
     }
 
     /// The condition.
