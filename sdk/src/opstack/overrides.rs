@@ -105,3 +105,35 @@ fn confine(mut template: PodTemplateSpec) -> PodTemplateSpec {
     }
     template
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_container_of_the_users_own_is_confined_as_the_others_are() {
+        let template = |containers: Value| {
+            serde_json::from_value::<PodTemplateSpec>(json!({"spec": {"containers": containers}})).unwrap()
+        };
+        let confined = json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
+        let own = json!({"name": "op-node", "image": "op-node", "securityContext": confined});
+        let said = json!({"allowPrivilegeEscalation": true, "runAsUser": 7});
+        let patch = json!({"spec": {
+            "containers": [{"name": "exporter", "image": "exporter"}, {"name": "debug", "image": "debug", "securityContext": said}],
+            "initContainers": [{"name": "before", "image": "before"}],
+        }});
+        let merged = with_pod_template(template(json!([own])), &patch, &[]).unwrap();
+        let pod = serde_json::to_value(merged.spec.unwrap()).unwrap();
+        let context = |list: &str, name: &str| {
+            let containers = pod[list].as_array().unwrap();
+            containers.iter().find(|container| container["name"] == name).unwrap()["securityContext"].clone()
+        };
+        for (list, name) in [("containers", "op-node"), ("containers", "exporter"), ("initContainers", "before")] {
+            assert_eq!(context(list, name), confined, "{name}");
+        }
+        // What a person says stands; what the namespace permits is the namespace's word.
+        let expected = json!({"allowPrivilegeEscalation": true, "runAsUser": 7, "capabilities": {"drop": ["ALL"]}});
+        assert_eq!(context("containers", "debug"), expected);
+    }
+}

@@ -12,7 +12,9 @@ const SANDBOX: &str = env!("CARGO_BIN_EXE_sandbox");
 const PLUGINS: [&str; 4] = ["op-node", "op-batcher", "op-proposer", "op-challenger"];
 
 /// What a release has not got; each is refused by it, with these words.
-const NOT_IN_RELEASE: [(&str, Release, &str); 4] = [
+const NOT_IN_RELEASE: [(&str, Release, &str); 5] = [
+    // The case is of the other release's flags.
+    ("op-node/flag-of-its-release", Release::V1_19_6, "flag provided but not defined: -rollup.load-protocol-versions"),
     // Permissioned games wanted op-program and a prestate, which they never use.
     ("op-challenger/own-chain", Release::V1_16_13, "flag cannon-server is required"),
     ("op-challenger/running", Release::V1_16_13, "flag cannon-server is required"),
