@@ -137,7 +137,8 @@ impl<'a> Node<'a> {
         let mut node = Self {
             logging: Logging::inherit(&spec.logging, &shared.logging),
             metrics: Metrics::inherit(&spec.metrics, &shared.metrics),
-            security: Security::inherit(&spec.security, &shared.security),
+            security: Security::inherit(&spec.security, &shared.security)
+                .map_err(|error| Failure::Invalid(vec![error]))?,
             fragment: ClientFragment::default(),
             events: [wiring.events.clone(), keys.events.clone()].concat(),
             restart_on: [l1.restart_on, keys.restart_on.clone(), chain.restart_on.clone(), urls, signed_by].concat(),

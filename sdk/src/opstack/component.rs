@@ -200,7 +200,7 @@ impl<'a> Component<'a> {
             l1,
             metrics: Metrics::inherit(common.metrics, &shared.metrics),
             logging: Logging::inherit(common.logging, &shared.logging),
-            security: Security::inherit(common.security, &shared.security),
+            security: Security::inherit(common.security, &shared.security).map_err(invalid)?,
             resources,
             program,
             common,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::honoured::Honoured;
 pub use super::resources::{Resources, ResourcesSpec};
+use crate::answer::FieldError;
 
 /// How much a program logs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -227,16 +228,25 @@ pub struct Security {
 
 impl Security {
     /// The component's own settings before those of its network.
-    pub fn inherit(own: &SecuritySpec, network: &SecuritySpec) -> Self {
+    ///
+    /// # Errors
+    /// When the processes are root and must not be: no kubelet starts them.
+    pub fn inherit(own: &SecuritySpec, network: &SecuritySpec) -> Result<Self, FieldError> {
         // The profile is one value: a type and its file belong together.
         let seccomp = own.seccomp_profile.as_ref().or(network.seccomp_profile.as_ref()).cloned().unwrap_or_default();
-        Self {
+        let security = Self {
             run_as_non_root: own.run_as_non_root.or(network.run_as_non_root).unwrap_or(true),
             run_as_user: own.run_as_user.or(network.run_as_user).unwrap_or(1000),
             fs_group: own.fs_group.or(network.fs_group).unwrap_or(1000),
             seccomp: seccomp.kind.unwrap_or_default(),
             localhost_profile: seccomp.localhost_profile,
+        };
+        if security.run_as_non_root && security.run_as_user == 0 {
+            let message =
+                "0 is root, and runAsNonRoot is true, so that no container would start; write another id, such as 1000";
+            return Err(FieldError::new("spec.security.runAsUser", message));
         }
+        Ok(security)
     }
 }
 
@@ -270,7 +280,12 @@ mod tests {
     fn documented_defaults_come_last() {
         let metrics = Metrics::inherit(&MetricsSpec::default(), &MetricsSpec::default());
         assert_eq!((metrics.enabled, metrics.port, metrics.path.as_str()), (true, 7300, "/metrics"));
-        let security = Security::inherit(&SecuritySpec::default(), &SecuritySpec::default());
+        let security = Security::inherit(&SecuritySpec::default(), &SecuritySpec::default()).unwrap();
         assert_eq!((security.run_as_user, security.fs_group, security.run_as_non_root), (1000, 1000, true));
+        let root = SecuritySpec { run_as_user: Some(0), ..SecuritySpec::default() };
+        let error = Security::inherit(&SecuritySpec::default(), &root).unwrap_err();
+        assert_eq!(error.path, "spec.security.runAsUser");
+        let meant = SecuritySpec { run_as_non_root: Some(false), ..root };
+        assert_eq!(Security::inherit(&meant, &SecuritySpec::default()).unwrap().run_as_user, 0);
     }
 }
