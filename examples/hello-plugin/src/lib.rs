@@ -47,7 +47,8 @@ impl Workload for Hello {
         let mut httpd = Container { name: "httpd".into(), image: Some("busybox:1.37".into()), ..Default::default() };
         httpd.command = Some(["httpd", "-f", "-p", "8080", "-h", "/page"].map(Into::into).into());
         httpd.volume_mounts = Some(vec![k8s::mount_read_only("page", "/page")]);
-        let security = Security::inherit(&Default::default(), &Default::default());
+        let security = Security::inherit(&Default::default(), &Default::default())
+            .map_err(|error| Failure::Invalid(vec![error]))?;
         let volumes = Some(vec![k8s::config_map_volume("page", &app.named("page"), "index.html", "index.html")]);
         let pod = PodSpec { volumes, containers: vec![k8s::restricted(httpd)], ..k8s::pod_spec(&app, &security, 5) };
         let template = k8s::pod_template(&app, pod, Hash::of([message]));
