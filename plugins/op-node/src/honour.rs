@@ -15,8 +15,10 @@ use crate::spec::{ConductorSpec, OpNodeSpec, Sequencer, Strategy};
 /// Notes the settings that the programs can't serve.
 pub fn note(node: &mut Node<'_>) {
     let spec = node.spec();
-    let args = args::args(node);
-    node.honoured.note_variables("spec.extraEnv", &OP_NODE, &args, &spec.extra_env);
+    if !spec.extra_env.is_empty() {
+        let args = args::args(node);
+        node.honoured.note_variables("spec.extraEnv", &OP_NODE, &args, &spec.extra_env);
+    }
     let (op_node, settings) = (&spec.op_node, settings_path(spec));
     let authrpc = &node.settings.networking.authrpc;
     let honoured = &mut node.honoured;
