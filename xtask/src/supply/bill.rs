@@ -8,7 +8,7 @@ use serde_json::Value;
 /// The package that people run.
 const PACKAGE: &str = "opstack-operator";
 
-/// What cargo resolves for the package, of normal and build dependencies, and the bill does not list, as `name version`.
+/// What cargo resolves for the package, of normal dependencies, and the bill does not list, as `name version`.
 pub fn missing(bill: &Value, metadata: &Value) -> Result<Vec<String>> {
     let components = bill["components"].as_array().context("the bill of materials lists no components")?;
     let listed: BTreeSet<_> = components.iter().filter_map(identity).collect();
@@ -21,7 +21,8 @@ fn identity(package: &Value) -> Option<String> {
     Some(format!("{} {}", package["name"].as_str()?, package["version"].as_str()?))
 }
 
-/// All that the package reaches but by dependencies for tests, from registries.
+/// All that the package reaches by normal dependencies, from registries. Those of build scripts and of tests run at other times:
+/// they are no part of the program, and cargo-sbom lists none of them.
 fn resolved(metadata: &Value) -> Result<BTreeSet<String>> {
     let array = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let packages = array(&metadata["packages"]);
@@ -40,9 +41,9 @@ fn resolved(metadata: &Value) -> Result<BTreeSet<String>> {
             found.extend(identity(package));
         }
         for dependency in node["deps"].as_array().into_iter().flatten() {
-            let for_tests =
-                dependency["dep_kinds"].as_array().is_some_and(|kinds| kinds.iter().all(|kind| kind["kind"] == "dev"));
-            if let Some(id) = dependency["pkg"].as_str().filter(|id| !for_tests && seen.insert(id)) {
+            let normal =
+                dependency["dep_kinds"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind["kind"].is_null()));
+            if let Some(id) = dependency["pkg"].as_str().filter(|id| normal && seen.insert(id)) {
                 open.push(id);
             }
         }
@@ -64,10 +65,12 @@ mod tests {
             "packages": [
                 package("o", PACKAGE, Value::Null), package("a", "a", json!("registry")),
                 package("b", "b", json!("registry")), package("t", "t", json!("registry")),
+                package("s", "s", json!("registry")),
             ],
             "resolve": {"nodes": [
                 {"id": "o", "deps": [needs("a", Value::Null), needs("t", json!("dev"))]},
-                {"id": "a", "deps": [needs("b", json!("build"))]}, {"id": "b", "deps": []}, {"id": "t", "deps": []},
+                {"id": "a", "deps": [needs("b", Value::Null), needs("s", json!("build"))]},
+                {"id": "b", "deps": []}, {"id": "s", "deps": []}, {"id": "t", "deps": []},
             ]},
         });
         let listed = |names: &[&str]| {
