@@ -144,7 +144,7 @@ impl Proxy {
         self.shared.book().hits
     }
 
-    /// Cuts every watch that is going on, in the middle.
+    /// Cuts every watch, be it in the middle or not begun yet.
     pub fn drop_watches(&self) {
         self.shared.dropped.send_modify(|count| *count += 1);
     }
@@ -198,7 +198,14 @@ impl Shared {
             Fault::None => {}
             Fault::Answer(status) => return Ok(refusal(status, None)),
             Fault::Later(status, after) => return Ok(refusal(status, Some(after))),
-            Fault::Delay(time) => tokio::time::sleep(time).await,
+            Fault::Delay(time) => {
+                // A watch that waits is a watch: it is dropped with the others.
+                let mut dropped = self.dropped.subscribe();
+                tokio::select! {
+                    () = tokio::time::sleep(time) => {}
+                    Ok(()) = dropped.changed(), if lasts => return cut(),
+                }
+            }
             Fault::Expired => return Ok(expired()),
             Fault::Cut(Moment::Before) => return cut(),
             Fault::Strike(Moment::Before, strike) => {
