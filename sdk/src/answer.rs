@@ -52,6 +52,14 @@ impl Failure {
         Self::Invalid(vec![FieldError::new(path, message)])
     }
 
+    /// Nothing wrong, if there are no errors.
+    ///
+    /// # Errors
+    /// [`Failure::Invalid`] with all of them.
+    pub fn check(errors: Vec<FieldError>) -> Result<(), Self> {
+        if errors.is_empty() { Ok(()) } else { Err(Self::Invalid(errors)) }
+    }
+
     /// Something is missing or not ready; `what` names it.
     pub fn waiting(what: impl Display) -> Self {
         Self::Waiting(what.to_string())

@@ -28,7 +28,7 @@ mod strangers;
 pub use around::Around;
 pub use case::Case;
 pub use example::check_example;
-pub use flags::check_flags;
+pub use flags::{check_flags, check_program};
 pub use strangers::{
     STRANGER, check_consent, check_node_consent, check_refusal, check_strangers, foreign_chain, strangers,
 };

@@ -52,7 +52,7 @@ pub fn check(spec: &BatcherSpec) -> Result<(), Failure> {
         );
         errors.push(FieldError::new("spec.batching.targetL1TxSize", message));
     }
-    if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
+    Failure::check(errors)
 }
 
 /// The settings that op-batcher has no counterpart for.

@@ -77,7 +77,7 @@ impl Workload for OpBatcher {
         let window = window::condition(cx, sequencer);
         answer.events.extend(window::warning(&window));
         let mut honoured = args::honoured(spec);
-        component.note_variables(&mut honoured, args::args(spec));
+        component.note_variables(&mut honoured, || args::args(spec));
         answer.condition(window).condition(miner.condition()).condition(honoured.condition());
         answer.probes.extend(status::probes(&component, sequencer));
         answer.probes.extend(window::probe(sequencer));

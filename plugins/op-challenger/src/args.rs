@@ -51,7 +51,7 @@ pub fn check(spec: &ChallengerSpec) -> Result<(), Failure> {
     ] {
         errors.extend(check_single(path, url.as_ref()).or_else(|| check_urls(path, url.as_ref())));
     }
-    if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
+    Failure::check(errors)
 }
 
 fn cannon_args(cannon: &Cannon, games: &Games, chain: &Chain) -> Vec<String> {

@@ -106,7 +106,7 @@ impl Workload for OpChallenger {
         answer.conditions.extend(status::connections(&component, factory, endpoints));
         let mut honoured = honour::honoured(spec, &games, has_files);
         // What stands in variables is not rendered as an argument too.
-        component.note_variables(&mut honoured, args::args(spec, &games, factory, &Chain::Unneeded));
+        component.note_variables(&mut honoured, || args::args(spec, &games, factory, &Chain::Unneeded));
         answer.conditions.extend(component.conditions(&signing));
         answer.condition(role(&component.network, &games, address.as_deref()));
         answer.condition(resources::source_condition(&component, spec, &games)).condition(honoured.condition());

@@ -177,7 +177,7 @@ impl Cannon {
             Some(FieldError::new(format!("spec.faultProof.cannon.{field}"), message))
         });
         let errors: Vec<_> = relative.collect();
-        if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
+        Failure::check(errors)
     }
 }
 

@@ -14,11 +14,5 @@ fn the_example_shows_every_field() {
 
 #[test]
 fn flags_are_those_of_the_program() {
-    let program = &op_challenger::PROGRAM;
-    opstack_sdk::testkit::check_flags(
-        env!("CARGO_MANIFEST_DIR"),
-        &program.flags,
-        "OP_CHALLENGER_",
-        &program.owned_settings(),
-    );
+    opstack_sdk::testkit::check_program(env!("CARGO_MANIFEST_DIR"), &op_challenger::PROGRAM);
 }

@@ -19,7 +19,7 @@ mod operated;
 pub mod ports;
 
 fn verdict(errors: Vec<FieldError>) -> Result<(), Failure> {
-    if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
+    Failure::check(errors)
 }
 
 /// Checks the spec by itself and against its network.

@@ -45,9 +45,7 @@ impl Node<'_> {
         let owned = OwnedSettings(std::mem::take(&mut self.fragment.owned)).with_variables(&VARIABLES);
         let errors = owned.check_env("spec.executionClient.extraEnv", &self.spec().execution_client.extra_env);
         self.fragment.owned = owned.0;
-        if !errors.is_empty() {
-            return Err(Failure::Invalid(errors));
-        }
+        Failure::check(errors)?;
         for lack in &self.fragment.unsupported {
             self.honoured.refuse(format!("{prefix}.{}", lack.path), &lack.reason);
         }

@@ -44,7 +44,7 @@ pub fn check(node: &Node<'_>) -> Result<(), Failure> {
         );
         errors.push(FieldError::new("spec.executionClient.name", message));
     }
-    if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
+    Failure::check(errors)
 }
 
 /// Whether the programs are made for the chain, and for the arguments they get. Absent where nothing speaks against it. A

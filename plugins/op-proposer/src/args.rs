@@ -49,7 +49,7 @@ pub fn check(spec: &ProposerSpec, l1_chain_id: u64) -> Result<(), Failure> {
     for (index, url) in spec.super_root_rpcs.iter().enumerate() {
         errors.extend(check_urls(&format!("spec.superRootRpcs[{index}]"), Some(url)));
     }
-    if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
+    Failure::check(errors)
 }
 
 /// The settings that op-proposer has no counterpart for.

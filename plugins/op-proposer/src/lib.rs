@@ -76,8 +76,8 @@ impl Workload for OpProposer {
         answer.condition(role::condition(&component, spec, contract, address.as_deref()));
         answer.condition(resources::source_condition(&component, spec, contract, outputs));
         let mut honoured = args::honoured(spec, contract);
-        component
-            .note_variables(&mut honoured, contract.map(|contract| args::args(spec, contract)).unwrap_or_default());
+        let args = || contract.map(|contract| args::args(spec, contract)).unwrap_or_default();
+        component.note_variables(&mut honoured, args);
         answer.condition(honoured.condition());
         answer.probes.extend(status::probes(&component, spec, contract, outputs));
         answer.probes.extend(component.account_probes(account));

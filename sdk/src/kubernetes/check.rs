@@ -125,7 +125,7 @@ pub fn check_claims(claims: &[PersistentVolumeClaim]) -> Result<(), Failure> {
 }
 
 fn verdict(errors: Vec<FieldError>) -> Result<(), Failure> {
-    if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
+    Failure::check(errors)
 }
 
 fn check_container(container: &Container, errors: &mut Vec<FieldError>) {

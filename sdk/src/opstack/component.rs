@@ -53,7 +53,7 @@ use processes::Processes;
 pub struct Program {
     /// Name of the executable, and of the container: `op-batcher`.
     pub name: &'static str,
-    /// MemberRole in labels: `batcher`.
+    /// Role in labels: `batcher`.
     pub role: &'static str,
     /// Prefix of its environment variables: `OP_BATCHER`.
     pub prefix: &'static str,
@@ -88,7 +88,7 @@ impl Program {
         errors.extend(owned.check_env("spec.extraEnv", common.extra_env));
         let image = common.image.map_or(self.image, String::as_str);
         errors.extend(self.flags.check_args(ARGS, common.extra_args, image));
-        if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
+        Failure::check(errors)
     }
 }
 
@@ -226,10 +226,13 @@ impl<'a> Component<'a> {
         Signing::find(self.cx, self.namespace(), self.common.private_key, self.common.signer)
     }
 
-    /// Notes the user's variables that have no effect; `args` are those that the plugin renders.
-    pub fn note_variables(&self, honoured: &mut Honoured, args: Vec<String>) {
+    /// Notes the user's variables that have no effect; `args` are those that the plugin renders, made where there are any variables.
+    pub fn note_variables(&self, honoured: &mut Honoured, args: impl FnOnce() -> Vec<String>) {
+        if self.common.extra_env.is_empty() {
+            return;
+        }
         let shared = [self.logging.args(), self.metrics.args(self.metrics.port)].concat();
-        let all = [args, shared, self.common.extra_args.to_vec()].concat();
+        let all = [args(), shared, self.common.extra_args.to_vec()].concat();
         honoured.note_variables("spec.extraEnv", &self.program.flags, &all, self.common.extra_env);
     }
 

@@ -295,9 +295,7 @@ impl Network {
 
     fn check_l1(&self, own: &L1Spec) -> Result<(), Failure> {
         let errors = own.errors();
-        if !errors.is_empty() {
-            return Err(Failure::Invalid(errors));
-        }
+        Failure::check(errors)?;
         let told =
             |error: &FieldError| format!("one URL in {} of {}, which {}", error.path, self.title(), error.message);
         self.spec.l1_errors().first().map_or(Ok(()), |error| Err(Failure::waiting(told(error))))

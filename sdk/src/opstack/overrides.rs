@@ -86,9 +86,7 @@ pub fn with_pod_template(
     let merged =
         merge_pod_template(template.clone(), patch).map_err(|error| Failure::invalid("spec.podTemplate", error))?;
     let errors = owned::errors(&template, &merged, programs);
-    if !errors.is_empty() {
-        return Err(Failure::Invalid(errors));
-    }
+    Failure::check(errors)?;
     let merged = confine(merged);
     check_pod(&merged).map(|()| merged)
 }

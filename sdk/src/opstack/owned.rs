@@ -142,7 +142,7 @@ impl OwnedSettings {
     /// `invalid`, with the place of each.
     pub fn check_client_args(&self, args: &[String]) -> Result<(), Failure> {
         let errors = self.check_args("spec.executionClient.extraArgs", args);
-        if errors.is_empty() { Ok(()) } else { Err(Failure::Invalid(errors)) }
+        Failure::check(errors)
     }
 
     /// What is wrong with a user's variables; `path` is their field.

@@ -6,9 +6,18 @@ use std::path::Path;
 
 use super::Case;
 use crate::opstack::argument::flag_name;
+use crate::opstack::component::Program;
 use crate::opstack::flags::Flags;
 use crate::opstack::owned::OwnedSettings;
 use crate::opstack::release::{OLDEST, of};
+
+/// [`check_flags`] for a component's program.
+///
+/// # Panics
+/// As there.
+pub fn check_program(crate_dir: &str, program: &Program) {
+    check_flags(crate_dir, &program.flags, &format!("{}_", program.prefix), &program.owned_settings());
+}
 
 /// Checks that the table of a program has each flag and variable that stands in an expected answer below `tests/cases`, and that the
 /// operator's own settings have all names and variables of their flags. `prefix` begins the program's variables.

@@ -28,11 +28,8 @@ pub fn policy(ha: &HighAvailability) -> Result<Policy, Failure> {
         );
         errors.push(FieldError::new(format!("{PATH}.maxBlockTime"), message));
     }
-    if errors.is_empty() {
-        Ok(Policy { max_block_time: longest, check_interval: interval, allow_loss: ha.allow_unsafe_head_loss })
-    } else {
-        Err(Failure::Invalid(errors))
-    }
+    Failure::check(errors)?;
+    Ok(Policy { max_block_time: longest, check_interval: interval, allow_loss: ha.allow_unsafe_head_loss })
 }
 
 /// Says what of it has no effect.
