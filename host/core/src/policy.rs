@@ -23,13 +23,15 @@ pub const MAX_CHILDREN: usize = 500;
 
 /// The object whose children are checked.
 #[derive(Clone, Debug)]
-pub struct Owner {
+pub struct Owner<'a> {
     /// Which.
     pub key: ObjectKey,
     /// Its life.
     pub uid: String,
     /// e.g. `optimism.io/v1alpha1`.
     pub api_version: String,
+    /// What its user asks for.
+    pub spec: &'a Value,
 }
 
 /// What the API server serves.
@@ -88,7 +90,7 @@ pub struct Desired {
 /// The plugin's fault, naming the object and the rule; nothing is applied then.
 pub fn check(
     resources: &[Resource],
-    owner: &Owner,
+    owner: &Owner<'_>,
     plugin: &PluginName,
     grants: &Grants,
     kinds: &dyn Kinds,
@@ -112,7 +114,7 @@ pub fn check(
 fn check_one(
     index: usize,
     resource: &Resource,
-    owner: &Owner,
+    owner: &Owner<'_>,
     plugin: &PluginName,
     grants: &Grants,
     kinds: &dyn Kinds,
@@ -145,12 +147,12 @@ fn check_one(
     if !object["spec"].is_null() && !object["spec"].is_object() {
         return Err(Fault::plugin("InvalidAnswer", format!("{key} has a spec that is no object")));
     }
-    pod_security::check(&key, &object, grants.pod_security)?;
+    pod_security::check(&key, &object, grants.pod_security, (plugin, owner.spec))?;
     let hash = dress(&key, &mut object, resource.policy, owner, plugin);
     Ok(DesiredChild { key, gvk, policy: resource.policy, object, hash, turn: None, held: false })
 }
 
-fn check_place(key: &ObjectKey, gvk: &Gvk, owner: &Owner, kinds: &dyn Kinds) -> Result<(), Fault> {
+fn check_place(key: &ObjectKey, gvk: &Gvk, owner: &Owner<'_>, kinds: &dyn Kinds) -> Result<(), Fault> {
     if gvk.group_kind == owner.key.kind {
         return Err(Fault::plugin(
             "KindNotGranted",
@@ -223,7 +225,7 @@ fn check_metadata(key: &ObjectKey, object: &Value) -> Result<(), Fault> {
 }
 
 /// Adds owner, policy and hash. The hash covers all that is applied but itself.
-fn dress(key: &ObjectKey, object: &mut Value, policy: Policy, owner: &Owner, plugin: &PluginName) -> String {
+fn dress(key: &ObjectKey, object: &mut Value, policy: Policy, owner: &Owner<'_>, plugin: &PluginName) -> String {
     if policy == Policy::Patch {
         let hash = hash::of_json(object);
         annotate(object, &format!("{PATCH_ANNOTATION_PREFIX}{plugin}"), &hash);

@@ -36,6 +36,7 @@ fn wanted(own: &str, argument: &str, live: &Inventory) -> Desired {
         key: ObjectKey::new(GroupKind::new("optimism.io", "OpNode"), "ns", "node"),
         uid: "1".into(),
         api_version: "optimism.io/v1alpha1".into(),
+        spec: &Value::Null,
     };
     let resources = [Resource { object: workload(own, argument).to_string(), policy: Policy::Delete }];
     let grants = Grants { owns: [gvk.group_kind.clone()].into(), ..Grants::default() };

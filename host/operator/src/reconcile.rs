@@ -158,8 +158,12 @@ async fn advance(
     let (standing, applied) = match &answer.children {
         Children::Keep(why) => (kept(why, &answer), None),
         Children::Apply(resources) => {
-            let owner =
-                Owner { key: key.clone(), uid: entry.live.uid.to_string(), api_version: served.gvk.api_version() };
+            let owner = Owner {
+                key: key.clone(),
+                uid: entry.live.uid.to_string(),
+                api_version: served.gvk.api_version(),
+                spec: &object["spec"],
+            };
             let desired = policy::check(resources, &owner, &serving.name, &serving.grants, cx.hub.kinds.as_ref())?;
             let carried = children::carry_out(cx, serving, key, object, desired).await?;
             wrote |= carried.wrote;

@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use anyhow::{Context as _, Result, anyhow};
 use opstack_core::{
-    answer::{Answer, Children, Facts as ClusterFacts, Failure, GeneratedSecret, Policy, Request},
+    answer::{Answer, Children, Condition, Facts as ClusterFacts, Failure, GeneratedSecret, Policy, Request},
     asks,
+    blame::Blame,
     ids::{Gvk, ObjectKey},
     policy::{self, Owner},
 };
@@ -38,6 +39,8 @@ pub struct Rendered {
     pub objects: Vec<Value>,
     /// What the plugin says of itself.
     pub status: Value,
+    /// Its conditions.
+    pub conditions: Vec<Condition>,
 }
 
 /// The plugins, and what they can look up.
@@ -186,23 +189,17 @@ fn checked(serving: &Serving, key: &ObjectKey, object: &Value, answer: Answer) -
     let written = serving.manifest().map(asks::written).transpose().map_err(fault)?.unwrap_or_default();
     let kinds: BTreeMap<Gvk, bool> = written.into_iter().map(|kind| (kind, true)).collect();
     let api_version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
-    let owner = Owner { key: key.clone(), uid: "00000000-0000-0000-0000-000000000001".into(), api_version };
+    let uid = "00000000-0000-0000-0000-000000000001".into();
+    let owner = Owner { key: key.clone(), uid, api_version, spec: &object["spec"] };
     let desired = match policy::check(resources, &owner, &serving.name, &serving.grants, &kinds) {
         Ok(desired) => desired,
-        // What users merge into a pod, or allow it, is theirs; the host says which rule it breaks.
-        Err(fault) if fault.reason == "PodSecurity" && is_asked_for(&object["spec"]) => {
-            return Ok(Outcome::Refused(fault.message));
-        }
+        // What users merge into a pod, or allow it, is theirs; the host says where they do.
+        Err(fault) if fault.blame == Blame::Spec => return Ok(Outcome::Refused(fault.message)),
         Err(other) => return Err(fault(other)),
     };
     let made = desired.children.into_iter().filter(|child| child.policy != Policy::Patch).map(|child| child.object);
     let objects = made.chain(answer.secrets.iter().map(secret_of)).collect();
-    Ok(Outcome::Rendered(Rendered { objects, status: answer.status }))
-}
-
-/// Whether a spec may mean a pod that a restricted namespace refuses.
-fn is_asked_for(spec: &Value) -> bool {
-    !spec["podTemplate"].is_null() || spec["security"]["runAsNonRoot"] == false
+    Ok(Outcome::Rendered(Rendered { objects, status: answer.status, conditions: answer.conditions }))
 }
 
 /// Values are the host's, and of no matter here; names and keys are the plugin's.

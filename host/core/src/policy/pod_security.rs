@@ -7,9 +7,9 @@
 
 use serde_json::Value;
 
-use crate::blame::Fault;
+use crate::blame::{Blame, Fault};
 use crate::grants::PodSecurity;
-use crate::ids::ObjectKey;
+use crate::ids::{ObjectKey, PluginName};
 
 mod context;
 mod rules;
@@ -36,24 +36,60 @@ impl Problem {
 
     /// `spec.template.spec.containers[0] (geth) is privileged`.
     fn told(self) -> String {
+        self.told_below().trim_start_matches('.').into()
+    }
+
+    /// The same behind the name of what was walked.
+    fn told_below(self) -> String {
         let path: String = self.path.into_iter().rev().collect();
-        format!("{}{}", path.trim_start_matches('.'), self.what)
+        format!("{path}{}", self.what)
     }
 }
 
-/// Checks all that an object leads to.
-pub(super) fn check(key: &ObjectKey, object: &Value, granted: PodSecurity) -> Result<(), Fault> {
+/// Checks all that an object leads to. What the owner's `spec` asks for in so many words is the user's fault, else it is the
+/// plugin's.
+pub(super) fn check(
+    key: &ObjectKey,
+    object: &Value,
+    granted: PodSecurity,
+    (plugin, spec): (&PluginName, &Value),
+) -> Result<(), Fault> {
     let (level, name) = match granted {
         PodSecurity::Privileged => return Ok(()),
         PodSecurity::Baseline => (Level::Baseline, "baseline"),
         PodSecurity::Restricted => (Level::Restricted, "restricted"),
     };
-    match walk(object, level) {
-        None => Ok(()),
-        Some(problem) => Err(Fault::plugin(
-            "PodSecurity",
-            format!("{key} breaks the {name} pod security standard: {}", problem.told()),
-        )),
+    let Some(problem) = walk(object, level) else { return Ok(()) };
+    let Some(asked) = asked(spec, level, &problem.what) else {
+        let message = format!("{key} breaks the {name} pod security standard: {}", problem.told());
+        return Err(Fault::plugin(REASON, message));
+    };
+    let enough = if walk(object, Level::Baseline).is_none() { "Baseline" } else { "Privileged" };
+    let message = format!(
+        "spec{}. This breaks the {name} pod security standard, to which the Plugin {plugin} is held. Take it out, or have an administrator set spec.grants.podSecurity of that Plugin to {enough}",
+        asked.told_below()
+    );
+    Err(Fault::new(Blame::Spec, REASON, message))
+}
+
+const REASON: &str = "PodSecurity";
+
+/// Where a spec says what is wrong with a pod. Any object in it may become a security context.
+fn asked(node: &Value, level: Level, what: &str) -> Option<Problem> {
+    match node {
+        Value::Array(items) => {
+            let mut items = items.iter().enumerate();
+            items.find_map(|(index, item)| Some(asked(item, level, what)?.below(format!("[{index}]"))))
+        }
+        Value::Object(fields) => {
+            let mut said = rules::said(fields, level).chain(context::problem(fields, level));
+            if let Some(what) = said.find(|said| what.ends_with(said)) {
+                return Some(Problem { path: vec![], what });
+            }
+            let mut inner = fields.iter();
+            inner.find_map(|(name, value)| Some(asked(value, level, what)?.below(format!(".{name}"))))
+        }
+        _ => None,
     }
 }
 

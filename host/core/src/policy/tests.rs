@@ -2,22 +2,27 @@
 
 use super::*;
 use crate::answer::Children;
+use crate::blame::Blame;
 use crate::grants::Targets;
 use crate::ids::GroupKind;
 use crate::probe::{Action, Precondition, Probe, RpcCall, Target};
 use std::time::Duration;
 
-fn owner() -> Owner {
+fn owner() -> Owner<'static> {
     let key = "Thing.example.org/ns/a".parse().unwrap();
-    Owner { key, uid: "life".into(), api_version: "example.org/v1".into() }
+    Owner { key, uid: "life".into(), api_version: "example.org/v1".into(), spec: &Value::Null }
 }
 
 /// The verdict on one object.
 fn judge(object: &Value, policy: Policy, grants: &Grants) -> Result<Desired, Fault> {
+    judge_for(&owner(), object, policy, grants)
+}
+
+fn judge_for(owner: &Owner<'_>, object: &Value, policy: Policy, grants: &Grants) -> Result<Desired, Fault> {
     let text = |field: &str| object[field].as_str().unwrap_or_default();
     let kinds = BTreeMap::from([(Gvk::from_api_version(text("apiVersion"), text("kind")), true)]);
     let resource = Resource { object: object.to_string(), policy };
-    check(&[resource], &owner(), &PluginName::parse("some").unwrap(), grants, &kinds)
+    check(&[resource], owner, &PluginName::parse("some").unwrap(), grants, &kinds)
 }
 
 fn pod(more: Value) -> Value {
@@ -68,6 +73,37 @@ fn a_patch_is_held_to_pod_security_as_well() {
         assert_eq!(judge(&pod(json!({"spec": spec})), Policy::Patch, &granted).unwrap_err().reason, "PodSecurity");
     }
     assert!(judge(&pod(json!({"spec": {"activeDeadlineSeconds": 1}})), Policy::Patch, &granted).is_ok());
+}
+
+#[test]
+fn what_a_spec_asks_for_in_so_many_words_is_its_own_fault() {
+    let granted = patches(&["spec"]);
+    let port = json!([{"name": "a", "image": "i", "ports": [{"containerPort": 9003, "hostPort": 9003}]}]);
+    let asks = json!({"podTemplate": {"spec": {"containers": port}}});
+    let rendered = |port: &Value| {
+        let mut containers = port.clone();
+        containers[0]["securityContext"] =
+            json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
+        let confined = json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}});
+        pod(json!({"spec": {"containers": containers, "securityContext": confined}}))
+    };
+    let rendered = rendered(&port);
+    let rooted = pod(json!({"spec": {"securityContext": {"runAsNonRoot": false}}}));
+    for (spec, object, field, enough) in [
+        (&asks, &rendered, "spec.podTemplate.spec.containers[0].ports[0].hostPort is 9003", "Privileged"),
+        (&json!({"security": {"runAsNonRoot": false}}), &rooted, "spec.security.runAsNonRoot is not true", "Baseline"),
+    ] {
+        let fault = judge_for(&Owner { spec, ..owner() }, object, Policy::Patch, &granted).unwrap_err();
+        assert_eq!((fault.blame, fault.reason), (Blame::Spec, "PodSecurity"), "{}", fault.message);
+        let way_out = format!("set spec.grants.podSecurity of that Plugin to {enough}");
+        assert!(fault.message.starts_with(field) && fault.message.contains(&way_out), "{}", fault.message);
+    }
+    // Another port than the one that is asked for, or nothing asked for: the plugin's own doing.
+    let other = json!({"podTemplate": {"spec": {"containers": [{"name": "a", "ports": [{"hostPort": 1}]}]}}});
+    for spec in [&other, &Value::Null] {
+        let fault = judge_for(&Owner { spec, ..owner() }, &rendered, Policy::Patch, &granted).unwrap_err();
+        assert_eq!((fault.blame, fault.reason), (Blame::Plugin, "PodSecurity"), "{}", fault.message);
+    }
 }
 
 #[test]

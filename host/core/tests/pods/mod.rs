@@ -17,7 +17,7 @@ pub fn verdict(object: &Value, level: PodSecurity) -> Result<(), String> {
     let gvk = Gvk::from_api_version(text("apiVersion"), text("kind"));
     let grants = Grants { owns: [gvk.group_kind.clone()].into(), pod_security: level, ..Grants::default() };
     let key = format!("Thing.example.org/{NAMESPACE}/owner").parse().expect("a key");
-    let owner = Owner { key, uid: "life".into(), api_version: "example.org/v1".into() };
+    let owner = Owner { key, uid: "life".into(), api_version: "example.org/v1".into(), spec: &Value::Null };
     let resource = Resource { object: object.to_string(), policy: Policy::Delete };
     let plugin = PluginName::parse("some").expect("a name");
     check(&[resource], &owner, &plugin, &grants, &BTreeMap::from([(gvk, true)])).map(|_| ()).map_err(|fault| {

@@ -218,7 +218,12 @@ fn rendered(serving: &Serving, document: &Document, answer: Answer) -> anyhow::R
         Children::Apply(resources) => {
             let manifest = serving.manifest().context("not a workload plugin")?;
             let kinds: BTreeMap<Gvk, bool> = asks::written(manifest)?.into_iter().map(|kind| (kind, true)).collect();
-            let owner = Owner { key: document.key.clone(), uid: String::new(), api_version: String::new() };
+            let owner = Owner {
+                key: document.key.clone(),
+                uid: String::new(),
+                api_version: String::new(),
+                spec: &document.object["spec"],
+            };
             let desired = policy::check(resources, &owner, &serving.name, &serving.grants, &kinds)?;
             for (child, resource) in desired.children.into_iter().zip(resources) {
                 // Without the owner's marks: those are for a cluster.

@@ -40,14 +40,21 @@ pub(super) fn given<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
 
 /// What is wrong with a node, beginning with the part below it: `.hostPID is true`.
 pub(super) fn problem(node: &Fields, level: Level) -> Option<String> {
-    host_namespaces(node)
-        .or_else(|| host_path(node))
-        .or_else(|| host_port(node))
-        .or_else(|| handler_host(node))
-        .or_else(|| apparmor_annotation(node))
-        .or_else(|| context_of(node, level))
-        .or_else(|| (level >= Level::Restricted).then(|| volumes(node)).flatten())
-        .or_else(|| containers(node, level))
+    said(node, level).next().or_else(|| containers(node, level))
+}
+
+/// All that is wrong with what a node says, and not with what it leaves out.
+pub(super) fn said(node: &Fields, level: Level) -> impl Iterator<Item = String> {
+    let rules: [fn(&Fields, Level) -> Option<String>; 7] = [
+        |node, _| host_namespaces(node),
+        |node, _| host_path(node),
+        |node, _| host_port(node),
+        |node, _| handler_host(node),
+        |node, _| apparmor_annotation(node),
+        context_of,
+        |node, level| (level >= Level::Restricted).then(|| volumes(node)).flatten(),
+    ];
+    rules.into_iter().filter_map(move |rule| rule(node, level))
 }
 
 fn host_namespaces(node: &Fields) -> Option<String> {

@@ -39,7 +39,7 @@ fn with(mut document: Value, path: &str, value: &Value) -> Value {
 
 fn judged(kind: &str, object: &Value, level: PodSecurity) -> Result<(), String> {
     let key = ObjectKey::new(GroupKind::new("", kind), "ns", "p");
-    check(&key, object, level).map_err(|fault| {
+    check(&key, object, level, (&PluginName::parse("some").unwrap(), &Value::Null)).map_err(|fault| {
         assert_eq!((fault.blame, fault.reason), (crate::blame::Blame::Plugin, "PodSecurity"));
         fault.message
     })
