@@ -88,6 +88,11 @@ impl Named {
         Ok(())
     }
 
+    /// A name was just written, and what it holds is known.
+    pub fn written(&self, name: &ObjectKey) {
+        self.again(name, true);
+    }
+
     /// A name is not as it was known: it is read as soon as it can have its turn.
     pub fn doubt(&self, name: &ObjectKey) {
         self.turns().set(name.clone(), Instant::now());

@@ -127,7 +127,11 @@ async fn advance(
         }));
     }
     finalizer::add(cx, served, entry, object).await?;
-    let mut answer = match render::reconcile(cx, serving, entry).await? {
+    let rendered = match object["status"].is_null() {
+        true => render::first(cx, serving, entry).await?,
+        false => render::reconcile(cx, serving, entry).await?,
+    };
+    let mut answer = match rendered {
         Ok(answer) => answer,
         Err(failure) => return Ok(Outcome::of(standing_of(failure))),
     };

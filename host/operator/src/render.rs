@@ -21,6 +21,7 @@ use crate::hub::Texts;
 use crate::lookups::Lookups;
 use crate::named;
 use crate::plugins::Serving;
+use crate::secrets;
 
 /// Reason of a fault: the plugin is not in service any more, or not as it was.
 pub const PLUGIN_CHANGED: &str = "PluginChanged";
@@ -30,8 +31,28 @@ pub const PLUGIN_CHANGED: &str = "PluginChanged";
 /// # Errors
 /// The plugin's fault, or the host's where the plugin went out of service meanwhile.
 pub async fn reconcile(cx: &Context, serving: &Arc<Serving>, entry: &Entry) -> Result<Result<Answer, Failure>, Fault> {
-    let answer =
-        call(cx, serving, entry, |serving, lookups, request| serving.plugin.reconcile(lookups, request)).await?;
+    judged(cx, serving, entry, |_| vec![]).await
+}
+
+/// The same of an object that nobody has looked at yet. Secrets that the answer wants made are taken not to be there, and not read:
+/// whoever makes them learns whether that is so, and asks again.
+///
+/// # Errors
+/// As [`reconcile`].
+pub async fn first(cx: &Context, serving: &Arc<Serving>, entry: &Entry) -> Result<Result<Answer, Failure>, Fault> {
+    judged(cx, serving, entry, |answer| answer.secrets.iter().map(secrets::key_of).collect()).await
+}
+
+/// `assumed` names Secrets that need not be read for an answer.
+async fn judged(
+    cx: &Context,
+    serving: &Arc<Serving>,
+    entry: &Entry,
+    assumed: fn(&Answer) -> Vec<ObjectKey>,
+) -> Result<Result<Answer, Failure>, Fault> {
+    let function: Function<_> = |serving, lookups, request| serving.plugin.reconcile(lookups, request);
+    let assumed = |answer: &Result<Answer, Failure>| answer.as_ref().map(assumed).unwrap_or_default();
+    let answer = call(cx, serving, entry, function, assumed).await?;
     if let Ok(answer) = &answer {
         policy::check_calls(answer, &serving.grants)?;
     }
@@ -60,8 +81,12 @@ pub async fn finalize(
     serving: &Arc<Serving>,
     entry: &Entry,
 ) -> Result<Result<Finalized, Failure>, Fault> {
-    call(cx, serving, entry, |serving, lookups, request| serving.plugin.finalize(lookups, request)).await
+    let function: Function<_> = |serving, lookups, request| serving.plugin.finalize(lookups, request);
+    call(cx, serving, entry, function, |_| vec![]).await
 }
+
+/// A function of a plugin.
+type Function<T> = fn(&Serving, Box<Lookups>, &Request) -> Result<T, Fault>;
 
 /// A call may look up objects of which only outlines are known, and Secrets that were never read. They are read, and the call is
 /// made again with them, which may look up others; not more often than this.
@@ -71,12 +96,14 @@ const LOOKUPS: usize = 256;
 /// Secrets that one call may look up.
 const NAMES: usize = 64;
 
-/// Calls the plugin until all that it looks up has been read: what was never read would pass for what is not there.
+/// Calls the plugin until all that it looks up has been read, but for what is `assumed`: what was never read would pass for what is
+/// not there.
 async fn call<T: Send + 'static>(
     cx: &Context,
     serving: &Arc<Serving>,
     entry: &Entry,
-    function: fn(&Serving, Box<Lookups>, &Request) -> Result<T, Fault>,
+    function: Function<T>,
+    assumed: impl Fn(&T) -> Vec<ObjectKey>,
 ) -> Result<T, Fault> {
     let mut texts = Texts::new();
     for _ in 0..CALLS {
@@ -89,7 +116,11 @@ async fn call<T: Send + 'static>(
             return Err(Fault::plugin("LookupLimit", message));
         }
         // Asked after it is recorded: a name that nobody seemed to look at may just have been forgotten.
-        let unread = cx.hub.unread(&recorded);
+        let mut unread = cx.hub.unread(&recorded);
+        if let Ok(answer) = &answer {
+            let assumed = assumed(answer);
+            unread.retain(|name| !assumed.contains(name));
+        }
         if missing.is_empty() && unread.is_empty() {
             return answer;
         }
@@ -110,7 +141,7 @@ async fn call_once<T: Send + 'static>(
     cx: &Context,
     serving: &Arc<Serving>,
     entry: &Entry,
-    function: fn(&Serving, Box<Lookups>, &Request) -> Result<T, Fault>,
+    function: Function<T>,
     texts: Arc<Texts>,
 ) -> (Result<T, Fault>, BTreeSet<ObjectKey>, HashSet<Lookup>) {
     let request = request(cx, serving, entry);

@@ -20,7 +20,8 @@ use crate::cache::Watched;
 use crate::context::Context;
 use crate::deps::Lookup;
 
-/// Makes what is missing of the given Secrets, and follows them. True if anything was made.
+/// Makes what is missing of the given Secrets, and follows them. True if anything was made, or was there and not read before: then
+/// the answer may depend on it.
 ///
 /// # Errors
 /// When a Secret is asked for outside the owner's namespace, one of that name is somebody else's, or the API server refuses.
@@ -40,17 +41,38 @@ pub async fn ensure(
         );
         return Err(Fault::plugin("OtherNamespace", message));
     }
-    // Whether a key is there is judged by its facts: a Secret that was not read yet would seem empty.
-    let lookups = lookups(secrets);
-    cx.hub.named.read(&cx.hub, &cx.hub.unread(&lookups)).await?;
-    // Before anything can fail: a refusal ends when somebody mends the Secret.
-    cx.hub.depend(owner, lookups);
-    let mut made = false;
-    for secret in secrets {
-        made |= ensure_one(cx, owner, plugin, secret).await?;
-    }
-    Ok(made)
+    let unread = cx.hub.unread(&lookups(secrets));
+    let ensured = ensure_all(cx, owner, plugin, secrets, &unread).await;
+    // Whatever came of it: a refusal ends when somebody mends the Secret.
+    follow(cx, owner, secrets);
+    ensured
 }
+
+async fn ensure_all(
+    cx: &Context,
+    owner: &ObjectKey,
+    plugin: &PluginName,
+    secrets: &[GeneratedSecret],
+    unread: &[ObjectKey],
+) -> Result<bool, Fault> {
+    let mut changed = false;
+    for secret in secrets {
+        let key = key_of(secret);
+        // One that was not read seems not to be there, and making it tells.
+        changed |= match ensure_one(cx, owner, plugin, secret).await {
+            Err(fault) if fault.reason == CONFLICT && unread.contains(&key) => {
+                cx.hub.named.read(&cx.hub, &[key]).await?;
+                ensure_one(cx, owner, plugin, secret).await?;
+                true
+            }
+            ensured => ensured?,
+        };
+    }
+    Ok(changed)
+}
+
+/// Reason of a fault: a Secret is not as it was known.
+const CONFLICT: &str = "Conflict";
 
 /// Wakes the owner when one of its Secrets changes: a key that somebody removes is made again, and one that was refused because of
 /// its name serves once it is mended.
@@ -63,7 +85,7 @@ fn lookups(secrets: &[GeneratedSecret]) -> Vec<Lookup> {
 }
 
 /// The Secret's key.
-fn key_of(secret: &GeneratedSecret) -> ObjectKey {
+pub fn key_of(secret: &GeneratedSecret) -> ObjectKey {
     ObjectKey::new(GroupKind::new("", "Secret"), &secret.namespace, &secret.name)
 }
 
@@ -102,12 +124,13 @@ async fn ensure_one(
         Ok(made) => {
             info!(secret = %key, "generated");
             writing.answered(made.object);
+            cx.hub.named.written(&key);
             Ok(true)
         }
         // Somebody was faster, or it is read too long ago.
         Err(kube::Error::Api(status)) if status.code == 409 => {
             cx.hub.named.doubt(&key);
-            Err(Fault::new(Blame::Cluster, "Conflict", format!("{key} changed while it was made")))
+            Err(Fault::new(Blame::Cluster, CONFLICT, format!("{key} changed while it was made")))
         }
         Err(error) => Err(fault_of(&unquoted(error, &data), &format!("failed to make {key}"))),
     }
