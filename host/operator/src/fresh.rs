@@ -114,8 +114,7 @@ async fn list(cx: &Context, listing: &Listing) -> Result<(), Fault> {
     let place = ObjectKey::new(kind.clone(), namespace.as_deref().unwrap_or_default(), "");
     let Some(api) = api(cx, &place, namespace.as_deref()) else { return Ok(()) };
     let parsed = Selector::parse(selector);
-    let known: Vec<_> = cx.hub.cache.list(kind, namespace.as_deref());
-    let known: Vec<_> = known.into_iter().filter(|entry| entry.is_selected(&parsed)).collect();
+    let known = cx.hub.cache.select(kind, namespace.as_deref(), &parsed);
     // Fields of the spec are ours to compare.
     let labels = selector.split(',').map(str::trim).filter(|term| !term.is_empty() && !term.starts_with('.'));
     let watched = selection(kind);

@@ -128,11 +128,12 @@ impl Host for Lookups {
                 namespace: namespace.map(ToString::to_string),
                 selector: selector.into(),
             }));
-            let matching = |entry: Arc<Entry>| entry.is_selected(&parsed).then(|| self.text(&entry)).flatten();
-            let entries = self.cache.list(&kind.group_kind, namespace).into_iter();
+            let entries = self.cache.select(&kind.group_kind, namespace, &parsed).into_iter();
             // How a pod ended that is gone is told by its last state.
-            let gone = self.cache.buried(&kind.group_kind, namespace);
-            found.extend(entries.chain(gone).filter_map(matching));
+            let gone = self.cache.buried(&kind.group_kind, namespace).into_iter();
+            found.extend(
+                entries.chain(gone.filter(|entry| entry.is_selected(&parsed))).filter_map(|entry| self.text(&entry)),
+            );
         }
         Ok(found)
     }

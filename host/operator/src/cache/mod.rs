@@ -97,6 +97,16 @@ impl Cache {
         }
     }
 
+    /// Those of them that a selector selects.
+    pub fn select(&self, kind: &GroupKind, namespace: Option<&str>, selector: &Selector) -> Vec<Arc<Entry>> {
+        let inner = self.read();
+        let Some(store) = inner.stores.get(kind) else { return vec![] };
+        let from = (Arc::from(namespace.unwrap_or_default()), Arc::from(""));
+        let placed = store.objects.range(from..);
+        let placed = placed.take_while(|((place, _), _)| namespace.is_none_or(|namespace| place.as_ref() == namespace));
+        placed.map(|(_, entry)| entry).filter(|entry| entry.is_selected(selector)).cloned().collect()
+    }
+
     /// Keys of all objects of a kind.
     pub fn keys(&self, kind: &GroupKind) -> Vec<ObjectKey> {
         self.list(kind, None).iter().map(|entry| entry.key.clone()).collect()
