@@ -37,6 +37,7 @@ pub mod render;
 pub mod replace;
 pub mod report;
 pub mod run;
+pub mod schema;
 pub mod secrets;
 pub mod server;
 pub mod telemetry;

@@ -47,6 +47,12 @@ impl Api {
         self.dry(request.header(header::CONTENT_TYPE, "application/json"), object)
     }
 
+    /// The same where a field that the kind does not have is refused, as `kubectl` asks for it.
+    pub fn strict_create(&self, path: &str, object: &Value) -> Result<Result<Value, String>> {
+        let request = self.client.post(format!("{}{path}?dryRun=All&fieldValidation=Strict", self.base));
+        self.dry(request.header(header::CONTENT_TYPE, "application/json"), object)
+    }
+
     fn dry(&self, request: reqwest::RequestBuilder, object: &Value) -> Result<Result<Value, String>> {
         let request =
             request.bearer_auth(&self.token).timeout(Duration::from_secs(60)).body(document(object).get().to_owned());

@@ -10,7 +10,10 @@ use faults::{
     renderer::{NAMESPACE, Outcome},
     specs::{Findings, Specs, runner},
 };
-use opstack_operator::plugins::{Serving, crd};
+use opstack_operator::{
+    plugins::{Serving, crd},
+    schema::Schema,
+};
 use proptest::{
     strategy::{Just, Strategy as _, ValueTree as _},
     test_runner::Reason,
@@ -20,6 +23,8 @@ use suite::{MINUTE, Site, paths, plugins::root, until};
 
 /// Specs of all kinds together.
 const CASES: usize = 10_000;
+/// Objects of each kind of which it is foretold how they are stored.
+const EXPECTED: usize = 300;
 /// Sets of objects that are shown to an API server.
 const SAMPLE: usize = 300;
 
@@ -118,6 +123,57 @@ fn what_is_rendered_is_taken_by_a_restricted_namespace() -> Result<()> {
     Ok(())
 }
 
+/// `opstack render` has no API server to ask.
+#[test]
+fn an_api_server_stores_what_is_expected_without_one() -> Result<()> {
+    let specs = Specs::load(&root())?;
+    let workloads = specs.renderer.workloads();
+    if workloads.is_empty() {
+        println!("skipped: no plugin was built; run `cargo xtask build`");
+        return Ok(());
+    }
+    let options = Options { controllers: false, ..Options::audited(AuditLevel::Metadata) };
+    let site = Site::start_with(options);
+    site.namespace(NAMESPACE);
+    let api = Api::new(&site.plane)?;
+    let (mut runner, mut findings) = (runner(), Findings::default());
+    for serving in &workloads {
+        let definition = install(&site, serving)?;
+        let version = serving.manifest().context("a plugin without a manifest")?.served_version.clone();
+        let schema = Schema::of(&definition, &version).map_err(|why| anyhow!(why))?.context("no such version")?;
+        let objects = specs.objects(serving)?;
+        let (mut taken, mut refused) = (0, 0);
+        for _ in 0..EXPECTED {
+            let mut tree = objects.new_tree(&mut runner).map_err(no_case)?;
+            match differs(&api, &schema, &tree.current())? {
+                Ok(true) => taken += 1,
+                Ok(false) => refused += 1,
+                Err(why) => {
+                    findings.note(serving, &mut tree, &why, |object| differs(&api, &schema, object).ok()?.err())
+                }
+            }
+        }
+        println!("{}: {taken} stored as expected, {refused} refused as expected", serving.name);
+        ensure!(taken > 0 && refused > 0, "{}: {taken} were stored, {refused} refused", serving.name);
+    }
+    ensure!(findings.is_empty(), "{} differences\n{}", findings.len(), findings.lines.join("\n"));
+    Ok(())
+}
+
+/// Whether an object is stored, where what is expected and what an API server does are one.
+fn differs(api: &Api, schema: &Schema<'_>, object: &Value) -> Result<Result<bool, String>> {
+    let mut expected = object.clone();
+    schema.complete(&mut expected);
+    let refusals = schema.refusals(&expected);
+    Ok(match (api.strict_create(&paths::collection(object), object)?, refusals.first()) {
+        (Ok(stored), None) if stored["spec"] == expected["spec"] => Ok(true),
+        (Ok(stored), None) => Err(format!("Stored: {} and not {}", stored["spec"], expected["spec"])),
+        (Err(_), Some(_)) => Ok(false),
+        (Ok(_), Some(refusal)) => Err(format!("Taken: although {}: {}", refusal.path, refusal.message)),
+        (Err(why), None) => Err(format!("Refused: {why}")),
+    })
+}
+
 fn no_case(why: Reason) -> anyhow::Error {
     anyhow!("no case: {why}")
 }
@@ -184,8 +240,8 @@ fn pod_of(object: &Value) -> Option<Value> {
     Some(pod)
 }
 
-/// Installs a plugin's kind as the operator would.
-fn install(site: &Site, serving: &Serving) -> Result<()> {
+/// Installs a plugin's kind as the operator would; gives its definition.
+fn install(site: &Site, serving: &Serving) -> Result<Value> {
     let manifest = serving.manifest().context("a plugin without a manifest")?;
     let definition = crd::dressed(manifest, &serving.name)?;
     let created = site.create(&definition);
@@ -196,5 +252,5 @@ fn install(site: &Site, serving: &Serving) -> Result<()> {
         200 => Ok(()),
         status => Err(status.to_string()),
     });
-    Ok(())
+    Ok(definition)
 }

@@ -20,7 +20,8 @@ use super::offline;
 use crate::cache::facts::Facts;
 use crate::cache::{Cache, Keep};
 use crate::lookups::Lookups;
-use crate::plugins::{Registry, Serving};
+use crate::plugins::{Registry, Serving, crd};
+use crate::schema::{Refusal, Schema};
 
 /// References between documents are at most so deep.
 const ROUNDS: usize = 6;
@@ -52,7 +53,14 @@ impl Args {
     /// Renders and prints.
     pub fn run(self) -> anyhow::Result<()> {
         let registry = Arc::new(offline::registry(&self.plugins)?);
-        let documents = documents::load(&self.files)?;
+        let mut documents = documents::load(&self.files)?;
+        let mut refused = vec![];
+        for document in &mut documents {
+            refused.extend(stored(&registry, document)?);
+        }
+        if !refused.is_empty() {
+            bail!("{}", refused.join("\n"));
+        }
         let cache = Arc::new(Cache::default());
         let remember = |key: &ObjectKey, object: Value| {
             cache.put(cache.entry(&key.kind, object, Keep { body: true, status: true }, &Facts::offline()));
@@ -187,6 +195,22 @@ fn clashes<'a>(rendered: &BTreeMap<ObjectKey, Rendered>, title: impl Fn(&ObjectK
         )
     };
     taken.iter().map(told).collect()
+}
+
+/// Makes a document what an API server would store, if a plugin serves its kind; gives what one would refuse.
+fn stored(registry: &Registry, document: &mut Document) -> anyhow::Result<Vec<String>> {
+    let Some(serving) = registry.workload(&document.key.kind) else { return Ok(vec![]) };
+    let Some(manifest) = serving.manifest() else { return Ok(vec![]) };
+    let definition = crd::dressed(manifest, &serving.name)?;
+    let api_version = document.object["apiVersion"].as_str().unwrap_or_default();
+    let version = api_version.rsplit('/').next().unwrap_or_default().to_string();
+    let schema = Schema::of(&definition, &version).map_err(|why| anyhow!("{}: {why}", serving.title()))?;
+    let Some(schema) = schema else {
+        return Ok(vec![format!("{}: {} does not serve {api_version}", document.title, serving.title())]);
+    };
+    schema.complete(&mut document.object);
+    let told = |refusal: Refusal| format!("{}: {}: {}", document.title, refusal.path, refusal.message);
+    Ok(schema.refusals(&document.object).into_iter().map(told).collect())
 }
 
 /// A Secret with made-up values, the same at every run: the identities in it are valid, and not those of a cluster.

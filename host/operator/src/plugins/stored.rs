@@ -3,11 +3,12 @@
 //! The API server asks neither when a CustomResourceDefinition changes. It would refuse the next write of an object that is no longer
 //! valid, ours too, and drop the fields that the new schema does not know.
 
-use jsonschema::{Draft, Validator};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
+
+use crate::schema::{self, Judge};
 
 /// A schema as a judge of specs.
-pub struct Schema(Validator);
+pub struct Schema(Judge);
 
 impl Schema {
     /// The spec's part of a version of a CustomResourceDefinition; nothing if it has none. Rules in CEL are left to the API server.
@@ -15,75 +16,22 @@ impl Schema {
     /// # Errors
     /// Why it is no schema.
     pub fn of(crd: &Value, version: &str) -> Result<Option<Self>, String> {
-        let mut versions = crd["spec"]["versions"].as_array().into_iter().flatten();
-        let version = versions.find(|candidate| candidate["name"] == version);
-        let Some(spec) = version.and_then(|version| version.pointer("/schema/openAPIV3Schema/properties/spec")) else {
-            return Ok(None);
-        };
-        // OpenAPI 3.0 speaks the dialect of draft 4; its formats are checked by nobody but the API server.
-        let options = jsonschema::options().with_draft(Draft::Draft4).should_validate_formats(false);
-        options.build(&plain(spec)).map(|validator| Some(Self(validator))).map_err(|error| error.to_string())
+        let spec = schema::of_version(crd, version).map(|schema| &schema["properties"]["spec"]);
+        let Some(spec) = spec.filter(|spec| spec.is_object()) else { return Ok(None) };
+        Judge::of(spec).map(Self).map(Some)
     }
 
     /// Why an object would not be what it is now: the field, and what is wrong with it. No value is quoted.
     pub fn objection(&self, object: &Value) -> Option<String> {
-        let error = self.0.iter_errors(object.get("spec")?).next()?;
-        let path = error.instance_path().to_string().replace('/', ".");
-        Some(format!("spec{path}: {}", error.masked_with("its value")))
+        let refusal = self.0.objection(object.get("spec")?)?;
+        Some(format!("{}: {}", schema::below("spec", &refusal.path), refusal.message))
     }
-}
-
-/// A structural schema in the words of JSON Schema. What the API server would drop is not allowed.
-fn plain(schema: &Value) -> Value {
-    let Value::Object(given) = schema else { return schema.clone() };
-    let is = |field: &str| given.get(field) == Some(&Value::Bool(true));
-    let mut schema: Map<String, Value> = given.clone();
-    schema.retain(|field, _| !field.starts_with("x-kubernetes-") && field != "default" && field != "nullable");
-    for field in ["items", "additionalProperties", "not"] {
-        schema.entry(field).and_modify(|inner| *inner = plain(inner));
-    }
-    for field in ["allOf", "anyOf", "oneOf"] {
-        if let Some(Value::Array(all)) = schema.get_mut(field) {
-            all.iter_mut().for_each(|inner| *inner = plain_part(inner));
-        }
-    }
-    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-        properties.values_mut().for_each(|inner| *inner = plain(inner));
-        if !is("x-kubernetes-preserve-unknown-fields") {
-            schema.entry("additionalProperties").or_insert(json!(false));
-        }
-    }
-    // What has a default is never missing.
-    let has_default = |name: &Value| !given["properties"][name.as_str().unwrap_or_default()]["default"].is_null();
-    if let Some(Value::Array(required)) = schema.get_mut("required") {
-        required.retain(|name| !has_default(name));
-    }
-    if schema.get("required") == Some(&json!([])) {
-        schema.remove("required");
-    }
-    if is("x-kubernetes-int-or-string") {
-        schema.insert("type".into(), json!(["integer", "string"]));
-    }
-    match is("nullable") {
-        true => json!({"anyOf": [{"type": "null"}, schema]}),
-        false => schema.into(),
-    }
-}
-
-/// A part that narrows a schema, and names its properties only to say more of them.
-fn plain_part(schema: &Value) -> Value {
-    let mut part = plain(schema);
-    if part["additionalProperties"] == false
-        && let Some(part) = part.as_object_mut()
-    {
-        part.remove("additionalProperties");
-    }
-    part
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn objection(schema: Value, spec: Value) -> Option<String> {
         let crd = json!({"spec": {"versions": [
@@ -122,7 +70,7 @@ mod tests {
             (json!({"a": "hidden"}), "spec.a: "),
             (json!({"a": "x", "n": 0}), "spec.n: "),
             (json!({"a": "x", "gone": "hidden"}), "spec: "),
-            (json!({"a": "x", "list": [{"b": true}, {"b": true, "gone": "hidden"}]}), "spec.list.1: "),
+            (json!({"a": "x", "list": [{"b": true}, {"b": true, "gone": "hidden"}]}), "spec.list[1]: "),
             (json!({"a": ["hidden"]}), "spec.a: "),
         ] {
             let objection = objection(schema.clone(), spec.clone()).unwrap_or_else(|| panic!("{spec} passes"));

@@ -1,0 +1,41 @@
+//! Lists whose items have keys, or are each there once.
+
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+use super::{Refusal, below, field, items};
+
+/// Looks for what is there twice and must not be.
+pub fn check(node: &Value, schema: &Value, path: &str, refusals: &mut Vec<Refusal>) {
+    match node {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                field(schema, name).into_iter().for_each(|schema| check(value, schema, &below(path, name), refusals));
+            }
+        }
+        Value::Array(all) => {
+            for (index, item) in all.iter().enumerate() {
+                let path = format!("{path}[{index}]");
+                items(schema).into_iter().for_each(|schema| check(item, schema, &path, refusals));
+            }
+            let refused = |twice| Refusal { path: path.into(), message: format!("{twice} is there twice") };
+            refusals.extend(twice(all, schema).map(refused));
+        }
+        _ => {}
+    }
+}
+
+/// What two items have in common by which items are told apart.
+fn twice(all: &[Value], schema: &Value) -> Option<String> {
+    let keys: Vec<_> = match schema["x-kubernetes-list-type"].as_str()? {
+        "map" => schema["x-kubernetes-list-map-keys"].as_array()?.iter().filter_map(Value::as_str).collect(),
+        "set" => vec![],
+        _ => return None,
+    };
+    let key = |item: &Value| match keys.as_slice() {
+        [] => item.to_string(),
+        keys => keys.iter().map(|key| format!("{key} {}", item[*key])).collect::<Vec<_>>().join(", "),
+    };
+    let mut seen = BTreeSet::new();
+    all.iter().map(key).find(|key| !seen.insert(key.clone()))
+}
