@@ -131,6 +131,9 @@ impl Container {
         let rendered: String = objects.iter().filter(config).map(|object| object["data"].to_string()).collect();
         let mut environment = vec![];
         for variable in container.env.iter().flatten() {
+            if is_left_out(variable, objects) {
+                continue;
+            }
             let value = value_of(variable, workload, namespace, objects).with_context(|| variable.name.clone())?;
             // Of the batcher's two lists, one may come from a Secret; they are of one length.
             let several = variable.name == "OP_BATCHER_ROLLUP_RPC" && variable.value.is_none();
@@ -225,6 +228,14 @@ fn legacy(image: &str) -> Option<Legacy> {
 /// The kubelet's substitution: `$(NAME)` of an earlier variable.
 fn expand(text: &str, environment: &[(String, String)]) -> String {
     environment.iter().fold(text.into(), |text: String, (name, value)| text.replace(&format!("$({name})"), value))
+}
+
+/// Whether a variable comes from a ConfigMap that need not be there, and is not.
+fn is_left_out(variable: &EnvVar, objects: &[Value]) -> bool {
+    let key = variable.value_from.as_ref().and_then(|source| source.config_map_key_ref.as_ref());
+    key.filter(|key| key.optional == Some(true)).is_some_and(|key| {
+        objects.iter().all(|object| object["kind"] != "ConfigMap" || object["metadata"]["name"] != key.name.as_str())
+    })
 }
 
 fn value_of(variable: &EnvVar, workload: &str, namespace: &str, objects: &[Value]) -> Result<String> {
