@@ -4,7 +4,6 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use opstack_sdk::answer::{Answer, Failure};
 use opstack_sdk::cluster::Context;
 use opstack_sdk::kubernetes::{App, config_map};
-use opstack_sdk::opstack::contracts::well_known_chain_id;
 use opstack_sdk::opstack::network::{
     ConfigSource, File, GENESIS, L1_CHAIN_CONFIG, NetworkSpec, PublishedFile, ROLLUP_CONFIG, Source,
 };
@@ -15,6 +14,8 @@ use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 
 use crate::l2::Running;
+use crate::registry;
+use crate::rollup::{self, Rollup};
 
 /// What the API server takes for all values of a ConfigMap, in bytes (`MaxSecretSize` of its validation).
 const LARGEST: usize = 1 << 20;
@@ -46,6 +47,8 @@ pub struct Files {
     pub began: Option<String>,
     /// The chain's SystemConfig, from the rollup configuration.
     pub system_config: Option<Address>,
+    /// What the rollup configuration leaves to the arguments of nodes.
+    pub gaps: Vec<String>,
 }
 
 impl Files {
@@ -54,7 +57,8 @@ impl Files {
     /// # Errors
     /// When a lookup fails.
     pub fn gather(cx: &Context<'_>, app: &App, spec: &NetworkSpec, running: &Running) -> Result<Self, Failure> {
-        let mut files = Self { found: vec![], problem: name_problem(spec), began: None, system_config: None };
+        let mut files =
+            Self { found: vec![], problem: name_problem(spec), began: None, system_config: None, gaps: vec![] };
         let l1 = spec.l1_chain_config.as_ref().filter(|source| !source.given().is_empty());
         let both = [(ROLLUP_CONFIG, &spec.rollup_config), (GENESIS, &spec.l2_genesis)];
         for (file, source) in both.into_iter().chain(l1.map(|source| (L1_CHAIN_CONFIG, source))) {
@@ -69,6 +73,9 @@ impl Files {
             }
         }
         let rollup = files.found.iter().find(|found| found.file == ROLLUP_CONFIG);
+        if let Some(value) = rollup.and_then(|found| serde_json::from_str(&found.text).ok()) {
+            files.gaps = rollup::gaps(&value);
+        }
         if let Some(rollup) = rollup.and_then(|found| Rollup::parse(&found.text).ok()) {
             files.began = Some(rfc3339(rollup.genesis.l2_time));
             files.system_config = rollup.l1_system_config_address;
@@ -95,16 +102,17 @@ pub fn are_discovered(spec: &NetworkSpec) -> bool {
     spec.registry_name().is_none() && spec.rollup_config.chosen() == Source::Auto
 }
 
-/// A well-known name with another chain's id would send transactions to the wrong contracts.
+/// The name of a chain of the registry with another chain's id would send transactions to the wrong contracts, and with another
+/// L1's no program starts.
 fn name_problem(spec: &NetworkSpec) -> Option<Problem> {
     let name = spec.network_name.as_deref()?;
-    let (wanted, given) = (well_known_chain_id(name)?, spec.chain_id.get());
-    (wanted != given).then(|| {
-        let message = format!(
-            "spec.networkName is {name}, whose chain id is {wanted}, but spec.chainID is {given}; change one of them"
-        );
-        Problem::Invalid("ChainIdMismatch", message)
-    })
+    let (l2, l1) = registry::chain_ids(name)?;
+    let ids = [("whose", l2, "chainID", spec.chain_id.get()), ("whose L1's", l1, "l1ChainID", spec.l1_chain_id.get())];
+    let (whose, wanted, field, given) = ids.into_iter().find(|(_, wanted, _, given)| wanted != given)?;
+    let message = format!(
+        "spec.networkName is {name}, {whose} chain id is {wanted}, but spec.{field} is {given}; change one of them"
+    );
+    Some(Problem::Invalid("ChainIdMismatch", message))
 }
 
 /// The outer error is a failed lookup, the inner one a problem to report. Nothing where no file is needed.
@@ -238,7 +246,9 @@ fn check(file: File, text: &str, spec: &NetworkSpec) -> Result<(), String> {
         ROLLUP_CONFIG => {
             let rollup = Rollup::parse(text).map_err(not("a rollup configuration"))?;
             same("l2_chain_id", rollup.l2_chain_id, "chainID", l2)?;
-            same("l1_chain_id", rollup.l1_chain_id, "l1ChainID", l1)
+            same("l1_chain_id", rollup.l1_chain_id, "l1ChainID", l1)?;
+            let problems = rollup::problems(&serde_json::from_str(text).map_err(not("a rollup configuration"))?);
+            if problems.is_empty() { Ok(()) } else { Err(problems.join("; it ")) }
         }
         GENESIS => {
             let genesis: Genesis = serde_json::from_str(text).map_err(not("a genesis"))?;
@@ -249,32 +259,6 @@ fn check(file: File, text: &str, spec: &NetworkSpec) -> Result<(), String> {
             let id = chain.config.map(|config| config.chain_id).or(chain.chain_id);
             same("chainId", id.ok_or("has no chainId")?, "l1ChainID", l1)
         }
-    }
-}
-
-/// The fields of `rollup.json` without which op-node does not start (op-node/rollup/types.go, v1.19.6).
-#[derive(Deserialize)]
-struct Rollup {
-    genesis: RollupGenesis,
-    l1_chain_id: u64,
-    l2_chain_id: u64,
-    #[serde(rename = "block_time")]
-    _block_time: u64,
-    l1_system_config_address: Option<Address>,
-}
-
-#[derive(Deserialize)]
-struct RollupGenesis {
-    #[serde(rename = "l1")]
-    _l1: IgnoredAny,
-    #[serde(rename = "l2")]
-    _l2: IgnoredAny,
-    l2_time: u64,
-}
-
-impl Rollup {
-    fn parse(text: &str) -> serde_json::Result<Self> {
-        serde_json::from_str(text)
     }
 }
 

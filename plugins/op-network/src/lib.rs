@@ -31,6 +31,7 @@ mod l2;
 mod pace;
 mod registry;
 mod roles;
+mod rollup;
 pub mod sequencing;
 mod status;
 mod users;

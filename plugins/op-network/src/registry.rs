@@ -31,6 +31,15 @@ pub fn contracts(spec: &NetworkSpec) -> Option<Contracts> {
     })
 }
 
+/// The ids of a chain and of its L1, by the name that it has in the registry.
+pub fn chain_ids(name: &str) -> Option<(u64, u64)> {
+    let mut rows = TABLE.lines().map(|line| line.split('\t'));
+    rows.find_map(|mut row| {
+        let (chain, l1) = (row.next()?.parse().ok()?, row.next()?.parse().ok()?);
+        (row.next()? == name).then_some((chain, l1))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +59,13 @@ mod tests {
         assert_eq!(of("op-mainnet", 10, 900), None);
         assert_eq!(of("mychain", 10, 1), None);
         assert_eq!(of("op-mainnet", 901, 1), None);
+    }
+
+    #[test]
+    fn a_name_tells_both_ids() {
+        assert_eq!(chain_ids("op-mainnet"), Some((10, 1)));
+        assert_eq!(chain_ids("base-sepolia"), Some((84532, 11_155_111)));
+        assert_eq!(chain_ids("mychain"), None);
     }
 
     #[test]

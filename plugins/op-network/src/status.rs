@@ -11,6 +11,8 @@ use crate::files::{Files, Problem};
 use crate::l1::L1;
 
 const CONFIGURATION_VALID: &str = "ConfigurationValid";
+/// Condition, where it is not so: op-node starts with the rollup configuration alone.
+const ROLLUP_CONFIG_COMPLETE: &str = "RollupConfigComplete";
 
 /// The answer without its children. Where the configuration has a problem, what was published before stays.
 pub fn answer(network: &str, files: &Files, known: &Known, l1: &L1) -> Answer<NetworkStatus> {
@@ -39,7 +41,14 @@ pub fn answer(network: &str, files: &Files, known: &Known, l1: &L1) -> Answer<Ne
         answer.condition(Condition::no(READY, &condition.reason, &condition.message));
     }
     answer.condition(configuration).condition(known.condition.clone()).condition(l1.condition.clone());
+    answer.conditions.extend(incomplete(&files.gaps));
     answer
+}
+
+/// Absent where nothing is left to the arguments of nodes.
+fn incomplete(gaps: &[String]) -> Option<Condition> {
+    let message = || format!("the rollup configuration {}", gaps.join("; it "));
+    (!gaps.is_empty()).then(|| Condition::no(ROLLUP_CONFIG_COMPLETE, "FieldsMissing", message()))
 }
 
 fn configuration(problem: Option<&Problem>) -> Condition {

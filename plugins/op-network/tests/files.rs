@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 const LARGEST: usize = 1 << 20;
 
 fn network(genesis: &str) -> Value {
-    let rollup = json!({
-        "genesis": {"l1": {}, "l2": {}, "l2_time": 1}, "l1_chain_id": 900, "l2_chain_id": 901, "block_time": 2,
-    });
+    let mut rollup: Value = serde_json::from_str(include_str!("../../../tests/oracle/files/rollup.json")).unwrap();
+    rollup["l1_chain_id"] = 900.into();
     json!({
         "apiVersion": "optimism.io/v1alpha1",
         "kind": "OptimismNetwork",

@@ -160,8 +160,3 @@ pub fn well_known(spec: &NetworkSpec) -> Option<Contracts> {
         ..Default::default()
     })
 }
-
-/// The chain id of a well-known name, to catch a spec that contradicts itself.
-pub fn well_known_chain_id(name: &str) -> Option<u64> {
-    WELL_KNOWN.iter().find(|row| row.name == name).map(|row| row.chain_id)
-}

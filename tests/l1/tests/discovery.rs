@@ -10,7 +10,7 @@ use std::net::TcpListener;
 const L1_ID: u64 = 900;
 const L2_ID: u64 = 901;
 const GENESIS: &str = r#"{"config": {"chainId": 901}, "alloc": {}}"#;
-const ROLLUP: &str = r#"{"genesis": {"l1": {}, "l2": {}, "l2_time": 1767225600}, "block_time": 2, "l1_chain_id": 900, "l2_chain_id": 901}"#;
+const ROLLUP: &str = r#"{"genesis": {"l1": {"hash": "0x1111111111111111111111111111111111111111111111111111111111111111", "number": 0}, "l2": {"hash": "0x2222222222222222222222222222222222222222222222222222222222222222", "number": 0}, "l2_time": 1767225600, "system_config": {"batcherAddr": "0x70997970c51812dc3a010c7d01b50e0d17dc79c8", "scalar": "0x0100000000000000000000000000000000000000000000000000000000000000", "gasLimit": 30000000}}, "block_time": 2, "max_sequencer_drift": 600, "seq_window_size": 3600, "channel_timeout": 300, "batch_inbox_address": "0xff00000000000000000000000000000000000901", "deposit_contract_address": "0x4444444444444444444444444444444444444444", "l1_chain_id": 900, "l2_chain_id": 901}"#;
 
 /// Contracts that lie. Each runs the same for every call.
 const REVERTS: &str = "0x60006000fd";

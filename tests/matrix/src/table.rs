@@ -100,9 +100,11 @@ pub fn by_name(path: &Path) -> Option<Vec<Value>> {
 pub fn files(field: &str) -> Vec<Value> {
     let file = |second: &str| {
         let text = match field {
-            "rollupConfig" => format!(
-                r#"{{"genesis":{{"l1":{{}},"l2":{{"hash":"0xabc{second}","number":0}},"l2_time":1705314600}},"block_time":2,"l1_chain_id":L1,"l2_chain_id":CHAIN,"ecotone_time":0}}"#
-            ),
+            "rollupConfig" => {
+                let whole = include_str!("../../oracle/files/rollup.json");
+                let other = whole.replace("0x2222", &format!("0x{second}222"));
+                other.replace(r#""l1_chain_id": 1"#, r#""l1_chain_id": L1"#).replace("901,", "CHAIN,")
+            }
             "l2Genesis" => format!(r#"{{"config":{{"chainId":CHAIN}},"alloc":{{}},"gasLimit":"0x{second}"}}"#),
             _ => format!(r#"{{"chainId":L1,"homesteadBlock":{second}}}"#),
         };

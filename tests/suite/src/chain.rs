@@ -17,6 +17,13 @@ pub fn object(kind: &str, namespace: &str, name: &str, spec: Value) -> Value {
     })
 }
 
+/// The rollup configuration of the recordings' chain, on the L1 with this chain id.
+pub fn rollup_on(l1_chain: u64) -> Value {
+    let mut rollup = Recording::load("op-node-sequencer").result("optimism_rollupConfig").clone();
+    rollup["l1_chain_id"] = l1_chain.into();
+    rollup
+}
+
 /// The network of the recordings, with its L1 there.
 pub fn network(namespace: &str, name: &str, l1: &str) -> Value {
     let rollup = Recording::load("op-node-sequencer").result("optimism_rollupConfig").clone();

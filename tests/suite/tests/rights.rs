@@ -178,10 +178,7 @@ fn ours(kind: &str, name: &str, mut spec: Value) -> Value {
 fn objects() -> Vec<Value> {
     let key = json!({"secretRef": {"name": "signer", "key": "key"}});
     let client = json!({"sequencerRef": {"name": "node"}, "privateKey": key});
-    let rollup = json!({
-        "genesis": {"l1": {"hash": format!("0x{:064x}", 1), "number": 1}, "l2": {"hash": format!("0x{:064x}", 2), "number": 0},
-        "l2_time": 1_700_000_000}, "block_time": 2, "l1_chain_id": 11_155_111, "l2_chain_id": 901, "ecotone_time": 0,
-    });
+    let rollup = suite::chain::rollup_on(11_155_111);
     let contracts = json!({
         "discoveryMethod": "manual", "disputeGameFactoryAddr": "0x05F9613aDB30026FFd634f38e5C4dFd30a197Fa1",
         "systemConfigAddr": "0x05F9613aDB30026FFd634f38e5C4dFd30a197Fa1",

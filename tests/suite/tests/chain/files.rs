@@ -7,17 +7,10 @@ use crate::{chain, ours};
 
 const NAMESPACE: &str = "files";
 
-/// A rollup configuration, as far as the plugins read it.
+/// A rollup configuration with such a timeout.
 fn rollup(channel_timeout: u64) -> String {
-    let config = json!({
-        "genesis": {
-            "l1": {"hash": format!("0x{:064x}", 1), "number": 1},
-            "l2": {"hash": format!("0x{:064x}", 2), "number": 0},
-            "l2_time": 1_700_000_000,
-        },
-        "block_time": 2, "l1_chain_id": 11_155_111, "l2_chain_id": 901, "channel_timeout": channel_timeout,
-        "ecotone_time": 0,
-    });
+    let mut config = suite::chain::rollup_on(11_155_111);
+    config["channel_timeout"] = channel_timeout.into();
     config.to_string()
 }
 
