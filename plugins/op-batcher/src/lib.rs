@@ -11,6 +11,7 @@ use opstack_sdk::opstack::{BATCHER, NODE, signing};
 use opstack_sdk::{Object, Workload, register_workload};
 
 mod args;
+mod channel;
 mod resources;
 mod spec;
 mod status;
@@ -63,6 +64,7 @@ impl Workload for OpBatcher {
         let ready = signing.as_ref().map_err(Obstacle::from).and_then(|signing| {
             let sequencer = sequencer.as_ref().map_err(Clone::clone)?;
             miner.check()?;
+            channel::check(spec, window::Told::of(cx).as_ref())?;
             Ok((signing, sequencer))
         });
         let mut answer = match ready {

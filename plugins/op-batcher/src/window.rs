@@ -53,6 +53,25 @@ impl Lag {
     }
 }
 
+/// What the sequencer's op-node tells of its chain.
+pub struct Told {
+    /// The rollup configuration.
+    pub rollup: Value,
+    /// Timestamp of the newest block of L1 that it knows, in seconds.
+    pub l1_time: Option<u64>,
+}
+
+impl Told {
+    /// What it told last, where that is not old.
+    pub fn of(cx: &Context<'_>) -> Option<Self> {
+        let Finding::Answer(answer) = Finding::of(cx, PROBE) else { return None };
+        let rollup = observed::result(&answer, 1).ok()?.clone();
+        let status = observed::result(&answer, 0).ok();
+        let l1_time = status.and_then(|status| status["head_l1"]["timestamp"].as_u64()).filter(|time| *time > 0);
+        Some(Self { rollup, l1_time })
+    }
+}
+
 /// The question; again with each block of L1 that op-node has read.
 pub fn probe(sequencer: Option<&Sequencer>) -> Option<Probe> {
     let target = sequencer?.rollup.target.clone()?;
