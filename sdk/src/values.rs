@@ -5,12 +5,14 @@
 
 mod duration;
 mod ethereum;
+mod listen;
 mod number;
 mod quantity;
 mod time;
 
 pub use duration::GoDuration;
 pub use ethereum::{Address, AddressOrEmpty, Hash32};
+pub use listen::ListenAddress;
 pub use number::{Int, Ratio};
 pub use quantity::QuantityText;
 pub use time::{rfc3339, unix_seconds};

@@ -3,7 +3,6 @@
 use k8s_openapi::api::core::v1::{Container, ContainerPort, VolumeMount};
 use opstack_sdk::execution::{Claim, ClientFragment, ClientRequest, Genesis, Ports};
 use opstack_sdk::kubernetes::{liveness, mount, mount_read_only, readiness, restricted, startup, tcp_probe};
-use opstack_sdk::opstack::rpc::is_loopback;
 use std::collections::BTreeMap;
 
 use crate::args::{CONFIG, METRICS_PORT, args, config, data, data_dir, has_config, restart_on, unsupported};
@@ -80,7 +79,7 @@ fn geth(request: &ClientRequest) -> Container {
     let ports = ports(request);
     let networking = &request.settings.networking;
     // GET / on the RPC port answers 200, but to nobody on the loopback; p2p listens always.
-    let http = ports.http.filter(|_| !is_loopback(&networking.http.host));
+    let http = ports.http.filter(|_| !networking.http.host.is_loopback());
     let probe = http.or(ports.p2p).map(tcp_probe);
     restricted(Container {
         name: "geth".into(),

@@ -2,7 +2,7 @@
 //! v1.19.6.
 
 use opstack_sdk::answer::Failure;
-use opstack_sdk::opstack::endpoint::{check_single, check_urls};
+use opstack_sdk::opstack::endpoint::check_url;
 use opstack_sdk::values::Address;
 
 use crate::games::{Games, Prestate};
@@ -49,7 +49,7 @@ pub fn check(spec: &ChallengerSpec) -> Result<(), Failure> {
         ("spec.rollupRpc", &spec.rollup_rpc),
         ("spec.superRootRpc", &spec.super_root_rpc),
     ] {
-        errors.extend(check_single(path, url.as_ref()).or_else(|| check_urls(path, url.as_ref())));
+        errors.extend(check_url(path, url.as_ref()));
     }
     Failure::check(errors)
 }

@@ -40,7 +40,7 @@ component_spec! {
         pub fault_proof: FaultProof,
         /// Where the challenger keeps its state.
         #[serde(default = "data_dir")]
-        #[schemars(regex(pattern = "^/"))]
+        #[schemars(regex(pattern = "^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$"))]
         pub data_dir: String,
         /// The volume for that.
         #[serde(default)]
@@ -124,10 +124,10 @@ pub struct Cannon {
     #[schemars(regex(pattern = r"^(https?|file)://\S+$"))]
     pub prestates_url: Option<String>,
     /// Where the network's rollup configuration is mounted, for a chain that is not of the superchain registry.
-    #[schemars(regex(pattern = "^/"))]
+    #[schemars(regex(pattern = "^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$"))]
     pub rollup_config_path: String,
     /// Where the network's genesis is mounted, for a chain that is not of the superchain registry.
-    #[schemars(regex(pattern = "^/"))]
+    #[schemars(regex(pattern = "^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$"))]
     pub l2_genesis_path: String,
     /// Absolute path of the chain configuration of an L1 that the programs do not know, where it is mounted by `podTemplate`
     /// rather than taken from the network's `l1ChainConfig`.

@@ -5,8 +5,9 @@ use opstack_sdk::answer::{Failure, FieldError};
 use opstack_sdk::kubernetes::{check_name, check_new_name};
 use opstack_sdk::opstack::network::Network;
 use opstack_sdk::opstack::overrides::check_extra_args;
+use opstack_sdk::opstack::sequencing::HaMode;
 
-use crate::chain::Chain;
+use crate::chain::{Chain, Rollup};
 use crate::client::settings_path;
 use crate::conductor;
 use crate::flags::OP_NODE;
@@ -17,10 +18,6 @@ use std::net::{IpAddr, Ipv4Addr};
 
 mod operated;
 pub mod ports;
-
-fn verdict(errors: Vec<FieldError>) -> Result<(), Failure> {
-    Failure::check(errors)
-}
 
 /// Checks the spec by itself and against its network.
 ///
@@ -93,7 +90,7 @@ pub fn spec(me: &Object<OpNodeSpec>, network: &Network) -> Result<(), Failure> {
             .err()
             .map(|error| FieldError::new("spec.executionClient.extraArgs", error.message)),
     );
-    verdict(errors)
+    Failure::check(errors)
 }
 
 /// op-node resolves the address when it starts, and ends where that leads nowhere.
@@ -105,6 +102,12 @@ fn advertised(spec: &OpNodeSpec) -> Option<FieldError> {
     if known.contains('$') {
         let message = format!(
             "{address:?} names a variable that is not filled in; $(POD_IP), $(POD_NAME) and those of spec.extraEnv are"
+        );
+        return Some(FieldError::new(PATH, message));
+    }
+    if address.contains(':') {
+        let message = format!(
+            "{address:?} is an IPv6 address, and peers of op-node and its execution client are reached by IPv4 alone; write an IPv4 address, or a name that has one"
         );
         return Some(FieldError::new(PATH, message));
     }
@@ -174,17 +177,26 @@ fn is_own_engine(spec: &OpNodeSpec, endpoint: &str) -> bool {
 ///
 /// # Errors
 /// When the spec says something else.
-pub fn chain(spec: &OpNodeSpec, chain: &Chain) -> Result<(), Failure> {
-    match (&spec.op_node.sequencer.block_time, &chain.rollup) {
-        (Some(given), Some(rollup)) if given.as_millis() != rollup.block_time * 1000 => Err(Failure::invalid(
-            "spec.opNode.sequencer.blockTime",
-            format!(
-                "{given} is not the block time of the chain; its rollup configuration says {}s. Write that, or leave it out",
-                rollup.block_time
-            ),
-        )),
-        _ => Ok(()),
+pub fn chain(spec: &OpNodeSpec, network: &Network, chain: &Chain) -> Result<(), Failure> {
+    let Some(Rollup { block_time, .. }) = chain.rollup else { return Ok(()) };
+    let mut errors = vec![];
+    let given = spec.op_node.sequencer.block_time.as_ref();
+    if let Some(given) = given.filter(|given| given.as_millis() != block_time * 1000) {
+        let message = format!(
+            "{given} is not the block time of the chain; its rollup configuration says {block_time}s. Write that, or leave it out"
+        );
+        errors.push(FieldError::new("spec.opNode.sequencer.blockTime", message));
     }
+    // Between two blocks every sequencer would be unhealthy, and the lead would go round (op-conductor/health, v1.19.6).
+    let old = spec.conductor.health_check.unsafe_interval_seconds.get();
+    if network.ha_mode() == HaMode::Conductor && spec.is_sequencer() && old < block_time {
+        let message = format!(
+            "{old} is less than the time between two blocks of this chain ({block_time}s), and op-conductor would take every sequencer for unhealthy; write three times that or more, such as {}",
+            (3 * block_time).max(10)
+        );
+        errors.push(FieldError::new("spec.conductor.healthCheck.unsafeIntervalSeconds", message));
+    }
+    Failure::check(errors)
 }
 
 /// Whether the user's choice would keep the sequencer from ever beginning (op-node v1.19.6, driver/sync_deriver.go).

@@ -1,7 +1,6 @@
 //! What no program can do, or what has no effect in this node: the condition `FieldsHonored`.
 
 use opstack_sdk::opstack::honoured::Honoured;
-use opstack_sdk::opstack::rpc::is_loopback;
 
 use crate::args::{self, lacks_max_safe_lag};
 use crate::checks::overridden_sync_mode;
@@ -31,7 +30,7 @@ pub fn note(node: &mut Node<'_>) {
             "op-node can't turn its RPC off; it listens on the loopback only, without the admin API",
         );
     }
-    if spec.service.only_synced == Some(true) && is_loopback(&op_node.rpc.host) {
+    if spec.service.only_synced == Some(true) && op_node.rpc.host.is_loopback() {
         honoured.refuse(
             "spec.service.onlySynced",
             "op-node's RPC is on the loopback, so nobody can ask whether it is synced; the Service leads to every ready pod",
@@ -49,7 +48,7 @@ pub fn note(node: &mut Node<'_>) {
         most.is_some_and(|most| most != 1000),
         "op-node limits blocks by gas, which the chain's SystemConfig sets",
     );
-    if !is_loopback(&authrpc.host) {
+    if !authrpc.host.is_loopback() {
         honoured.refuse(
             format!("{settings}.networking.authrpc.host"),
             format!(

@@ -6,7 +6,6 @@ use opstack_sdk::opstack::conductor;
 use opstack_sdk::opstack::fault;
 use opstack_sdk::opstack::observed::{quantity, result, rpc_probe};
 use opstack_sdk::opstack::peers::PeerId;
-use opstack_sdk::opstack::rpc::is_loopback;
 use serde_json::Value;
 
 use crate::resources::workload_ref;
@@ -84,7 +83,7 @@ pub fn is_probe(base: &str, id: &str) -> bool {
 }
 
 fn execution_port(node: &Node<'_>) -> Option<u16> {
-    node.fragment.ports.http.filter(|_| !is_loopback(&node.settings.networking.http.host))
+    node.fragment.ports.http.filter(|_| !node.settings.networking.http.host.is_loopback())
 }
 
 /// Whether the execution client is asked.

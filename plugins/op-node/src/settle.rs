@@ -7,7 +7,6 @@ use opstack_sdk::opstack::endpoint::Endpoint;
 use opstack_sdk::opstack::execution::ExecutionSettings;
 use opstack_sdk::opstack::honoured::Honoured;
 use opstack_sdk::opstack::network::Network;
-use opstack_sdk::opstack::rpc::is_loopback;
 use opstack_sdk::opstack::shared::{Logging, Metrics, Resources, ResourcesSpec, Security};
 use opstack_sdk::opstack::signing::{NoSigner, Signing};
 use opstack_sdk::{Context, Object};
@@ -112,7 +111,7 @@ impl<'a> Node<'a> {
         checks::spec(me, &network)?;
         let settings = settings(spec, &mut honoured);
         let chain = Chain::find(cx, &app, &network)?;
-        checks::chain(spec, &chain)?;
+        checks::chain(spec, &network, &chain)?;
         let wiring = Wiring::find(cx, me, &network, &place.all, &mut honoured)?;
         let conductor = Conductor::find(me, &network, &wiring.mode)?;
         let urls = wiring.fingerprints(cx, &metadata.namespace)?;
@@ -179,7 +178,7 @@ impl<'a> Node<'a> {
 
     /// Whether other pods reach op-node's RPC.
     pub fn rpc_reachable(&self) -> bool {
-        !is_loopback(self.spec().rpc_host())
+        !self.spec().rpc_host().is_loopback()
     }
 
     /// What was found out about the pods of this workload; the one with the highest block first.

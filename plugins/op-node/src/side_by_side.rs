@@ -2,7 +2,6 @@
 
 use opstack_sdk::answer::{Condition, Event, Failure, GeneratedSecret};
 use opstack_sdk::opstack::network::Network;
-use opstack_sdk::opstack::rpc::is_loopback;
 use opstack_sdk::opstack::status::READY;
 use opstack_sdk::{Context, Object};
 
@@ -27,7 +26,7 @@ pub fn unfit(spec: &OpNodeSpec) -> Option<&'static str> {
         Some(
             "two pods can't share the identity of opNode.p2p.privateKey.secretRef; use generate or derive, which give each its own",
         )
-    } else if is_loopback(spec.rpc_host()) {
+    } else if spec.rpc_host().is_loopback() {
         Some("op-node's RPC is on the loopback, so nobody can ask whether the new client is synced")
     } else {
         None

@@ -13,7 +13,7 @@ use opstack_sdk::opstack::policy::NetworkPolicySpec;
 use opstack_sdk::opstack::references::{FromSecret, Reference};
 use opstack_sdk::opstack::shared::{LoggingSpec, MetricsSpec, ResourcesSpec, SecuritySpec};
 use opstack_sdk::opstack::storage::ClaimRetention;
-use opstack_sdk::values::Int;
+use opstack_sdk::values::{Int, ListenAddress};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -209,9 +209,9 @@ impl OpNodeSpec {
     }
 
     /// op-node's RPC address: the loopback when the server is switched off.
-    pub fn rpc_host(&self) -> &str {
+    pub fn rpc_host(&self) -> ListenAddress {
         let rpc = &self.op_node.rpc;
-        if rpc.enabled { &rpc.host } else { "127.0.0.1" }
+        if rpc.enabled { rpc.host.clone() } else { ListenAddress::loopback() }
     }
 
     /// The URLs that stand in plain sight, by their fields.

@@ -4,7 +4,6 @@ use k8s_openapi::api::core::v1::{Container, ContainerPort, VolumeMount};
 use opstack_sdk::answer::Failure;
 use opstack_sdk::execution::{Claim, ClientFragment, ClientRequest, Ports};
 use opstack_sdk::kubernetes::{liveness, mount, mount_read_only, readiness, restricted, startup, tcp_probe};
-use opstack_sdk::opstack::rpc::is_loopback;
 
 use crate::args::{METRICS_PORT, args, data_dir, has_file, unsupported};
 use crate::owned;
@@ -43,7 +42,7 @@ pub fn fragment(request: &ClientRequest) -> Result<ClientFragment, Failure> {
 fn reth(request: &ClientRequest) -> Result<Container, Failure> {
     let ports = ports(request);
     let networking = &request.settings.networking;
-    let http = ports.http.filter(|_| !is_loopback(&networking.http.host));
+    let http = ports.http.filter(|_| !networking.http.host.is_loopback());
     let probe = http.or(ports.p2p).map(tcp_probe);
     Ok(restricted(Container {
         name: "reth".into(),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::component::RpcServer;
 use super::honoured::Honoured;
+use crate::values::ListenAddress;
 
 /// RPC settings; `PORT` is the default port of the kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -15,7 +16,7 @@ pub struct Rpc<const PORT: u16> {
     pub enabled: bool,
     /// Address to listen on. On a loopback address only the pod itself reaches the server, and Kubernetes probes
     /// the metrics port instead; `0.0.0.0` publishes it in the Service, guarded by a NetworkPolicy.
-    pub host: String,
+    pub host: ListenAddress,
     /// Port to listen on.
     #[schemars(range(min = 1, max = 65535))]
     pub port: u16,
@@ -25,14 +26,14 @@ pub struct Rpc<const PORT: u16> {
 
 impl<const PORT: u16> Default for Rpc<PORT> {
     fn default() -> Self {
-        Self { enabled: true, host: "127.0.0.1".into(), port: PORT, enable_admin: true }
+        Self { enabled: true, host: ListenAddress::loopback(), port: PORT, enable_admin: true }
     }
 }
 
 impl<const PORT: u16> Rpc<PORT> {
     /// Where the program listens: the loopback when the server is switched off.
-    fn listen(&self) -> &str {
-        if self.enabled { &self.host } else { "127.0.0.1" }
+    fn listen(&self) -> ListenAddress {
+        if self.enabled { self.host.clone() } else { ListenAddress::loopback() }
     }
 
     /// Flags of `op-service/rpc/cli.go` (v1.16.13, v1.19.6).
@@ -46,7 +47,7 @@ impl<const PORT: u16> Rpc<PORT> {
 
     /// The server as the pod needs to know it.
     pub fn server(&self) -> RpcServer {
-        RpcServer { port: self.port, reachable: !is_loopback(self.listen()) }
+        RpcServer { port: self.port, reachable: !self.listen().is_loopback() }
     }
 
     /// Says what the program can't do.
@@ -58,9 +59,4 @@ impl<const PORT: u16> Rpc<PORT> {
             );
         }
     }
-}
-
-/// Whether an address to listen on is reachable from inside the pod only.
-pub fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host == "::1" || host.starts_with("127.")
 }

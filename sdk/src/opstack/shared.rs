@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::honoured::Honoured;
 pub use super::resources::{Resources, ResourcesSpec};
 use crate::answer::FieldError;
+use crate::values::ListenAddress;
 
 /// How much a program logs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -110,7 +111,7 @@ pub struct MetricsSpec {
     pub enabled: Option<bool>,
     /// Address to listen on. In the end: 0.0.0.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host: Option<String>,
+    pub host: Option<ListenAddress>,
     /// Port to listen on. In the end: 7300.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
@@ -127,7 +128,7 @@ pub struct Metrics {
     /// Whether metrics are served.
     pub enabled: bool,
     /// Address to listen on.
-    pub host: String,
+    pub host: ListenAddress,
     /// Port to listen on.
     pub port: u16,
     /// Path for the scrape.
@@ -137,20 +138,19 @@ pub struct Metrics {
 impl Metrics {
     /// The component's own settings before those of its network.
     pub fn inherit(own: &MetricsSpec, network: &MetricsSpec) -> Self {
-        let text = |own: &Option<String>, network: &Option<String>, end: &str| {
-            own.as_ref().or(network.as_ref()).cloned().unwrap_or_else(|| end.into())
-        };
+        let host = own.host.as_ref().or(network.host.as_ref());
+        let path = own.path.as_ref().or(network.path.as_ref());
         Self {
             enabled: own.enabled.or(network.enabled).unwrap_or(true),
-            host: text(&own.host, &network.host, "0.0.0.0"),
+            host: host.cloned().unwrap_or_else(ListenAddress::all),
             port: own.port.or(network.port).unwrap_or(7300),
-            path: text(&own.path, &network.path, "/metrics"),
+            path: path.cloned().unwrap_or_else(|| "/metrics".into()),
         }
     }
 
     /// Whether anything outside the pod can scrape them.
     pub fn reachable(&self) -> bool {
-        self.enabled && !super::rpc::is_loopback(&self.host)
+        self.enabled && !self.host.is_loopback()
     }
 }
 

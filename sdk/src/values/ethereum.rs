@@ -35,7 +35,8 @@ impl PartialEq for Address {
 
 checked_text!(Address);
 
-/// An address, or the empty text where a chain has no such contract or it is found elsewhere.
+/// An address, or the empty text where a chain has no such contract or it is found elsewhere. So is an address of zeros: deployers print
+/// it for a contract that is not there, and programs refuse it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddressOrEmpty(Option<Address>);
 
@@ -53,7 +54,7 @@ impl AddressOrEmpty {
 
     /// The address, if there is one.
     pub fn get(&self) -> Option<&Address> {
-        self.0.as_ref()
+        self.0.as_ref().filter(|address| address.as_str().bytes().skip(2).any(|digit| digit != b'0'))
     }
 
     /// The address, or the empty text.
@@ -149,7 +150,10 @@ mod tests {
 
     #[test]
     fn an_empty_address_is_none() {
-        assert_eq!(serde_json::from_str::<AddressOrEmpty>("\"\"").unwrap().get(), None);
+        let zeros = "0x0000000000000000000000000000000000000000";
+        for text in ["", zeros] {
+            assert_eq!(AddressOrEmpty::parse(text).unwrap().get(), None);
+        }
         assert!(AddressOrEmpty::parse("0x1").unwrap_err().ends_with("or leave it empty"));
     }
 

@@ -2,7 +2,6 @@
 
 use opstack_sdk::answer::FieldError;
 use opstack_sdk::opstack::network::Network;
-use opstack_sdk::opstack::rpc::is_loopback;
 use opstack_sdk::opstack::sequencing::HaMode;
 
 use crate::client::settings_path;
@@ -16,7 +15,7 @@ pub fn errors(spec: &OpNodeSpec, network: &Network) -> Vec<FieldError> {
     }
     let rpc = &spec.op_node.rpc;
     let mut errors = vec![];
-    if !rpc.enabled || rpc.enable_admin == Some(false) || is_loopback(&rpc.host) {
+    if !rpc.enabled || rpc.enable_admin == Some(false) || rpc.host.is_loopback() {
         errors.push(FieldError::new(
             "spec.opNode.rpc",
             "the operator can't start this sequencer, as spec.sequencer.ha.mode of its network wants: leave enabled and enableAdmin out, and listen on host 0.0.0.0; the NetworkPolicy keeps others away",

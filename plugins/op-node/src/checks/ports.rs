@@ -2,7 +2,6 @@
 
 use opstack_sdk::answer::{Failure, FieldError};
 use opstack_sdk::opstack::conductor::{CONSENSUS_NAME, RPC_NAME};
-use opstack_sdk::opstack::rpc::is_loopback;
 
 use crate::client::settings_path;
 use crate::conductor::METRICS_PORT;
@@ -32,10 +31,10 @@ pub fn listeners(node: &Node<'_>) -> Vec<Listener> {
     let mut add = |name, path: String, port, udp, reachable| all.push(Listener { name, path, port, udp, reachable });
     let execution = |field: &str| format!("{settings}.networking.{field}.port");
     if let Some(port) = ports.http {
-        add("geth-http", execution("http"), port, false, !is_loopback(&networking.http.host));
+        add("geth-http", execution("http"), port, false, !networking.http.host.is_loopback());
     }
     if let Some(port) = ports.ws {
-        add("geth-ws", execution("ws"), port, false, !is_loopback(&networking.ws.host));
+        add("geth-ws", execution("ws"), port, false, !networking.ws.host.is_loopback());
     }
     if let Some(port) = ports.p2p {
         add("geth-p2p", execution("p2p"), port, true, true);
@@ -81,7 +80,7 @@ pub fn check(node: &Node<'_>) -> Result<(), Failure> {
     for (index, port) in node.spec().service.ports.iter().flatten().enumerate() {
         errors.extend(service_port(&listeners, index, port));
     }
-    super::verdict(errors)
+    Failure::check(errors)
 }
 
 fn service_port(listeners: &[Listener], index: usize, port: &PortSpec) -> Option<FieldError> {

@@ -4,7 +4,7 @@ use opstack_sdk::opstack::execution::{Cors, Port};
 use opstack_sdk::opstack::references::{FromSecret, Reference, SecretKeyRef};
 use opstack_sdk::opstack::signing::{PrivateKey, RemoteSigner};
 use opstack_sdk::opstack::storage::Storage;
-use opstack_sdk::values::{GoDuration, Int};
+use opstack_sdk::values::{GoDuration, Int, ListenAddress};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -147,7 +147,7 @@ pub struct Advertise {
     /// absent and peers are searched for on a chain of one's own: the pod's name in the cluster's DNS. Nothing on a public
     /// network, where that would lead nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^[A-Za-z0-9._()$-]+$"))]
+    #[schemars(regex(pattern = r"^[A-Za-z0-9._:()$-]+$"))]
     pub address: Option<String>,
     /// Port, TCP and UDP. Where absent: `service.p2p.nodePort`, else the one listened on.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -162,7 +162,7 @@ pub struct Rpc {
     /// loopback, without the admin API.
     pub enabled: bool,
     /// Address to listen on; on the loopback only the pod itself reaches it.
-    pub host: String,
+    pub host: ListenAddress,
     /// Port to listen on.
     pub port: Port,
     /// Whether the `admin` methods are served. Where absent: for a sequencer.
@@ -174,7 +174,13 @@ pub struct Rpc {
 
 impl Default for Rpc {
     fn default() -> Self {
-        Self { enabled: true, host: "0.0.0.0".into(), port: Int::of(9545), enable_admin: None, cors: Cors::default() }
+        Self {
+            enabled: true,
+            host: ListenAddress::all(),
+            port: Int::of(9545),
+            enable_admin: None,
+            cors: Cors::default(),
+        }
     }
 }
 

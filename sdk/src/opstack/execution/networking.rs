@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Port;
-use crate::values::Int;
+use crate::values::{Int, ListenAddress};
 
 /// Where the client listens.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -27,7 +27,7 @@ pub struct Http {
     /// Whether it is served.
     pub enabled: bool,
     /// Address to listen on; on the loopback only the pod itself reaches it.
-    pub host: String,
+    pub host: ListenAddress,
     /// Port to listen on.
     pub port: Port,
     /// API namespaces. `debug` lets a caller spend much of the node's time: it is served only when asked for.
@@ -39,7 +39,7 @@ pub struct Http {
 impl Default for Http {
     fn default() -> Self {
         let apis = ["web3", "eth", "net"].map(String::from).to_vec();
-        Self { enabled: true, host: "0.0.0.0".into(), port: Int::of(8545), apis, cors: Cors::default() }
+        Self { enabled: true, host: ListenAddress::all(), port: Int::of(8545), apis, cors: Cors::default() }
     }
 }
 
@@ -75,7 +75,7 @@ pub struct Ws {
     /// Whether it is served.
     pub enabled: bool,
     /// Address to listen on; on the loopback only the pod itself reaches it.
-    pub host: String,
+    pub host: ListenAddress,
     /// Port to listen on.
     pub port: Port,
     /// API namespaces.
@@ -87,7 +87,7 @@ pub struct Ws {
 impl Default for Ws {
     fn default() -> Self {
         let apis = ["web3", "eth", "net"].map(String::from).to_vec();
-        Self { enabled: true, host: "0.0.0.0".into(), port: Int::of(8546), apis, origins: vec![] }
+        Self { enabled: true, host: ListenAddress::all(), port: Int::of(8546), apis, origins: vec![] }
     }
 }
 
@@ -96,7 +96,7 @@ impl Default for Ws {
 #[serde(rename_all = "camelCase", default)]
 pub struct AuthRpc {
     /// Address to listen on: a loopback address.
-    pub host: String,
+    pub host: ListenAddress,
     /// Port to listen on.
     pub port: Port,
     /// API namespaces; the clients have them built in.
@@ -106,7 +106,7 @@ pub struct AuthRpc {
 impl Default for AuthRpc {
     fn default() -> Self {
         let apis = ["engine", "eth"].map(String::from).to_vec();
-        Self { host: "127.0.0.1".into(), port: Int::of(8551), apis }
+        Self { host: ListenAddress::loopback(), port: Int::of(8551), apis }
     }
 }
 
