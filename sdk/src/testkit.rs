@@ -23,12 +23,14 @@ mod around;
 mod case;
 mod example;
 mod flags;
+mod reference;
 mod strangers;
 
 pub use around::Around;
 pub use case::Case;
 pub use example::check_example;
 pub use flags::{check_flags, check_program};
+pub use reference::{Handed, check_component_reference, check_reference};
 pub use strangers::{
     STRANGER, check_consent, check_node_consent, check_refusal, check_strangers, foreign_chain, strangers,
 };

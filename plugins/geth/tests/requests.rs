@@ -95,3 +95,16 @@ fn what_is_off_is_neither_served_nor_announced() {
     );
     assert_eq!((fragment.ports.http, fragment.ports.ws, fragment.ports.metrics), (None, None, None));
 }
+
+#[test]
+fn the_reference_says_what_is_handed_through() {
+    let (owned, env) = (geth::owned::settings(), "spec.executionClient.extraEnv");
+    let handed = opstack_sdk::testkit::Handed {
+        program: "op-geth",
+        flags: None,
+        owned: &owned,
+        args: "spec.executionClient.extraArgs",
+        env,
+    };
+    opstack_sdk::testkit::check_reference(env!("CARGO_MANIFEST_DIR"), "op-geth", &[handed]);
+}

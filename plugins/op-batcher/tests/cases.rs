@@ -16,3 +16,8 @@ fn the_example_shows_every_field() {
 fn flags_are_those_of_the_program() {
     opstack_sdk::testkit::check_program(env!("CARGO_MANIFEST_DIR"), &op_batcher::PROGRAM);
 }
+
+#[test]
+fn the_reference_says_what_is_handed_through() {
+    opstack_sdk::testkit::check_component_reference(env!("CARGO_MANIFEST_DIR"), "OpBatcher", &op_batcher::PROGRAM);
+}

@@ -81,3 +81,16 @@ fn a_journal_is_in_the_data_directory_or_nowhere() {
     assert!(journal("pool.rlp").contains(&"--txpool.transactions-backup=/data/x/pool.rlp".into()));
     assert!(journal("").contains(&"--txpool.disable-transactions-backup".into()));
 }
+
+#[test]
+fn the_reference_says_what_is_handed_through() {
+    let (owned, env) = (reth::owned::settings(), "spec.executionClient.extraEnv");
+    let handed = opstack_sdk::testkit::Handed {
+        program: "op-reth",
+        flags: None,
+        owned: &owned,
+        args: "spec.executionClient.extraArgs",
+        env,
+    };
+    opstack_sdk::testkit::check_reference(env!("CARGO_MANIFEST_DIR"), "op-reth", &[handed]);
+}

@@ -140,6 +140,13 @@ fn check_container(container: &Container, errors: &mut Vec<FieldError>) {
             refuse(format!("env {:?}", entry.name), why);
         }
     }
+    let words = container.command.iter().chain(&container.args).flatten();
+    let values = container.env.iter().flatten().filter_map(|entry| entry.value.as_ref());
+    if words.chain(values).any(|text| text.contains('\0')) {
+        let why =
+            "one holds a NUL character, with which no program is started; take it out of the field that it comes from";
+        refuse("arguments and variables".into(), why.into());
+    }
     let resources = container.resources.clone().unwrap_or_default();
     let (requests, limits) = (resources.requests.unwrap_or_default(), resources.limits.unwrap_or_default());
     for key in requests.keys().chain(limits.keys()) {

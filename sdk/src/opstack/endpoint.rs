@@ -94,15 +94,29 @@ pub fn check_single(path: &str, url: Option<&String>) -> Option<FieldError> {
 /// What is wrong with a URL, or with a list of them with commas between, which a program dials. What stands there is not repeated: it may
 /// hold an API key.
 pub fn check_urls(path: &str, urls: Option<&String>) -> Option<FieldError> {
-    let is_url = |url: &str| {
-        let rest = ["http://", "https://", "ws://", "wss://"].iter().find_map(|scheme| url.strip_prefix(scheme));
-        rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace))
-    };
     let wrong = urls?.split(',').filter(|url| !is_url(url)).count();
-    (wrong > 0).then(|| {
-        let message = "holds something that is no URL; write one that begins with http://, https://, ws:// or wss://, then the host";
-        FieldError::new(path, message)
-    })
+    (wrong > 0).then(|| no_url(path))
+}
+
+/// The same of one URL where the programs take one.
+pub fn check_url(path: &str, url: Option<&String>) -> Option<FieldError> {
+    let is_wrong = || url.is_some_and(|url| !is_url(url));
+    check_single(path, url).or_else(|| is_wrong().then(|| no_url(path)))
+}
+
+fn no_url(path: &str) -> FieldError {
+    let message =
+        "holds something that is no URL; write one that begins with http://, https://, ws:// or wss://, then the host";
+    FieldError::new(path, message)
+}
+
+/// Whether Go's `net/url` reads a URL with a host.
+fn is_url(url: &str) -> bool {
+    let rest = ["http://", "https://", "ws://", "wss://"].iter().find_map(|scheme| url.strip_prefix(scheme));
+    let Some(rest) = rest else { return false };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let in_host = |c: char| c.is_ascii_alphanumeric() || "-._~%!$&'()*+;=:@[],".contains(c);
+    !host.is_empty() && host.chars().all(in_host) && !rest.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 /// A component's own L1 endpoints, where they differ from those of its network.
@@ -134,7 +148,7 @@ impl L1Spec {
     /// What is wrong with the URLs of this block.
     pub fn errors(&self) -> Vec<FieldError> {
         let fields = [("spec.l1.rpcUrl", &self.rpc_url), ("spec.l1.beaconUrl", &self.beacon_url)];
-        fields.into_iter().filter_map(|(path, url)| check_single(path, url.as_ref())).collect()
+        fields.into_iter().filter_map(|(path, url)| check_url(path, url.as_ref())).collect()
     }
 
     /// For programs that dial no beacon API: says so, if this block names one.
@@ -169,6 +183,9 @@ mod tests {
             ("http://a.example.org, http://b.example.org", false),
             ("http://a.example.org,", false),
             ("ftp://a.example.org", false),
+            ("http://{{ .Values.host }}:8545", false),
+            ("ws://a.example.org/\u{0}", false),
+            ("http://user:pass@[::1]:8545/a?b={c}", true),
         ] {
             assert_eq!(check_urls("spec.rollupRpc", Some(&text.into())).is_none(), is_right, "{text}");
         }

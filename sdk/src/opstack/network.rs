@@ -7,7 +7,7 @@ use super::NETWORK;
 use super::allowed::AllowedNamespaces;
 use super::consent::{Consent, MemberRole, Referrer};
 use super::contracts::Contracts;
-use super::endpoint::{Endpoint, L1Spec, check_single};
+use super::endpoint::{Endpoint, L1Spec, check_url};
 use super::references::{FromSecret, Reference};
 use super::roles::Roles;
 use super::sequencing::{HaMode, SequencerSpec};
@@ -196,7 +196,7 @@ impl NetworkSpec {
     /// What is wrong with the URLs of L1.
     pub fn l1_errors(&self) -> Vec<FieldError> {
         let fields = [("spec.l1RpcUrl", &self.l1_rpc_url), ("spec.l1BeaconUrl", &self.l1_beacon_url)];
-        fields.into_iter().filter_map(|(path, url)| check_single(path, url.as_ref())).collect()
+        fields.into_iter().filter_map(|(path, url)| check_url(path, url.as_ref())).collect()
     }
 
     /// The L2's execution RPC that the operator asks, where the network names one.

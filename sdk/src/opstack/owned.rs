@@ -48,6 +48,14 @@ impl Owned {
     }
 }
 
+/// Whether an argument is neither a flag nor the value of the one before it.
+fn is_stray(args: &[String], index: usize) -> bool {
+    let is_flag = |arg: &String| arg.trim_start().starts_with('-');
+    let before = index.checked_sub(1).and_then(|before| args.get(before));
+    let takes_value = before.is_some_and(|before| is_flag(before) && !before.contains('='));
+    !takes_value && args.get(index).is_some_and(|arg| !is_flag(arg))
+}
+
 /// The operator's settings of one program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnedSettings(pub Vec<OwnedSetting>);
@@ -107,6 +115,11 @@ impl OwnedSettings {
             let refuse = |message: String| Some(FieldError::new(format!("{path}[{index}]"), message));
             if hides_name(arg) {
                 return refuse(hidden(arg));
+            }
+            if is_stray(args, index) {
+                // It may be a secret, so it is not quoted.
+                let message = "follows no flag whose value it could be, and a program ends at a word that it does not know; write --<flag>=<value>";
+                return refuse(message.into());
             }
             let name = flag_name(arg)?;
             if is_secret(name) {

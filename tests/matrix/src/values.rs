@@ -95,7 +95,7 @@ mod tests {
     use crate::leaves;
 
     /// Those for which there are values here, or by name: whoever adds another one adds values for it.
-    const PATTERNS: [&str; 16] = [
+    const PATTERNS: [&str; 17] = [
         "",
         "^/",
         "^[0-9]+$",
@@ -111,7 +111,8 @@ mod tests {
         r"^(https?|wss?)://\S+$",
         r"^https?://\S+$",
         r"^(https?|file)://\S+$",
-        r"^[A-Za-z0-9._()$-]+$",
+        r"^[A-Za-z0-9._:()$-]+$",
+        "^([0-9.]+|[0-9A-Fa-f.:]*:[0-9A-Fa-f.:]*)$",
     ];
 
     #[test]

@@ -57,7 +57,10 @@ fn arguments_are_found_in_every_spelling_and_named_by_their_place() {
         (vec!["--$(ANY)=false"], Some(0)),
         (vec!["--sequencer.l1-confs=4", "--x=$(ANY)"], None),
         (vec!["--sequencer.stoppedx=1"], None),
-        (vec!["sequencer.stopped=false"], None),
+        (vec!["sequencer.stopped=false"], Some(0)),
+        (vec!["--a=1", "word"], Some(1)),
+        (vec!["--a", "word"], None),
+        (vec!["--a", "word", "word"], Some(2)),
     ] {
         let args: Vec<String> = args.into_iter().map(Into::into).collect();
         let paths: Vec<_> =
