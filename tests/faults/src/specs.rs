@@ -55,6 +55,13 @@ impl Specs {
         Ok(Self { renderer, examples, vocabulary })
     }
 
+    /// The specs of a plugin's kind that the examples have.
+    pub fn examples_of(&self, serving: &Serving) -> Vec<Value> {
+        let is_one =
+            |object: &&Value| serving.kind().is_some_and(|kind| object["kind"] == kind.group_kind.kind.as_ref());
+        self.examples.iter().filter(is_one).map(|object| object["spec"].clone()).collect()
+    }
+
     /// Objects of a plugin's kind: some as the schema allows, some nearly so.
     pub fn objects(&self, serving: &Serving) -> Result<BoxedStrategy<Value>> {
         let kind = serving.kind().context("a plugin without a kind")?;

@@ -1,7 +1,10 @@
 //! Ten thousand specs, right and wrong ones: a plugin never fails, and says what is wrong or makes objects that a cluster takes
 //! which enforces the pod security standard `restricted`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use control_plane::{AuditLevel, Options};
@@ -166,12 +169,27 @@ fn differs(api: &Api, schema: &Schema<'_>, object: &Value) -> Result<Result<bool
     schema.complete(&mut expected);
     let refusals = schema.refusals(&expected);
     Ok(match (api.strict_create(&paths::collection(object), object)?, refusals.first()) {
-        (Ok(stored), None) if stored["spec"] == expected["spec"] => Ok(true),
-        (Ok(stored), None) => Err(format!("Stored: {} and not {}", stored["spec"], expected["spec"])),
+        (Ok(stored), None) => difference("spec", &stored["spec"], &expected["spec"]).map_or(Ok(true), Err),
         (Err(_), Some(_)) => Ok(false),
         (Ok(_), Some(refusal)) => Err(format!("Taken: although {}: {}", refusal.path, refusal.message)),
         (Err(why), None) => Err(format!("Refused: {why}")),
     })
+}
+
+/// The first place at which what is stored and what is expected differ.
+fn difference(path: &str, stored: &Value, expected: &Value) -> Option<String> {
+    match (stored, expected) {
+        (Value::Object(one), Value::Object(other)) => {
+            let names: BTreeSet<_> = one.keys().chain(other.keys()).collect();
+            names.into_iter().find_map(|name| difference(&format!("{path}.{name}"), &stored[name], &expected[name]))
+        }
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            let mut pairs = one.iter().zip(other).enumerate();
+            pairs.find_map(|(index, (one, other))| difference(&format!("{path}[{index}]"), one, other))
+        }
+        (one, other) if one == other || one.is_number() && one.as_f64() == other.as_f64() => None,
+        (one, other) => Some(format!("Stored: {path}: {one} and not {other}")),
+    }
 }
 
 fn no_case(why: Reason) -> anyhow::Error {

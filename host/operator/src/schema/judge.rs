@@ -73,6 +73,14 @@ fn plain(schema: &Value) -> Value {
             schema.entry("additionalProperties").or_insert(json!(false));
         }
     }
+    if let Some(Value::String(pattern)) = schema.get_mut("pattern") {
+        *pattern = of_go(pattern);
+    }
+    let is_whole = given.get("type") == Some(&json!("integer")) || is("x-kubernetes-int-or-string");
+    if is_whole && !given.contains_key("maximum") {
+        // A larger one is no integer to the API server.
+        schema.insert("maximum".into(), i64::MAX.into());
+    }
     // What has a default is never missing.
     let has_default = |name: &Value| !given["properties"][name.as_str().unwrap_or_default()]["default"].is_null();
     if let Some(Value::Array(required)) = schema.get_mut("required") {
@@ -88,6 +96,11 @@ fn plain(schema: &Value) -> Value {
         true => json!({"anyOf": [{"type": "null"}, schema]}),
         false => schema.into(),
     }
+}
+
+/// A pattern of Go's in the dialect of JSON Schema: a blank is one of ASCII.
+fn of_go(pattern: &str) -> String {
+    pattern.replace(r"\S", r"[^\t\n\f\r ]").replace(r"\s", r"[\t\n\f\r ]")
 }
 
 /// A part that narrows a schema, and names its properties only to say more of them.

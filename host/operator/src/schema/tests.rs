@@ -23,6 +23,7 @@ fn definition() -> Value {
                 "inner": {"type": "object", "properties": {"x": {"type": "boolean", "default": true}}},
                 "list": {"type": "array", "maxItems": 2, "items": {"type": "object", "properties": {"k": {"type": "string"}}},
                     "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"]},
+                "url": {"type": "string", "pattern": r"^http://\S+$"},
                 "any": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
                 "labels": {"type": "object", "additionalProperties": {"type": "string"}},
             },
@@ -67,6 +68,8 @@ fn what_a_schema_does_not_allow_is_refused_by_its_path() {
         (json!({"count": "2"}), r#"spec.count: "2" is not of type"#),
         (json!({"count": 5}), "spec.count: the rule !has(self.count) || self.count <= 3 does not hold"),
         (json!({"port": true}), "spec.port: true is not"),
+        (json!({"port": u64::MAX}), "spec.port: 18446744073709551615 is greater than"),
+        (json!({"url": "http://a b"}), "spec.url: its value does not match"),
         (json!({"level": "mid"}), r#"spec.level: "mid" is not one of"#),
         (json!({"inner": {"y": 1}}), "spec.inner: Additional properties are not allowed ('y'"),
         (json!({"list": [{}, {}, {}]}), "spec.list: [{},{},{}] has more than 2 items"),
@@ -78,9 +81,13 @@ fn what_a_schema_does_not_allow_is_refused_by_its_path() {
         assert!(refusals.iter().any(|refusal| refusal.starts_with(told)), "{more}: {refusals:?}");
     }
     assert_eq!(stored(json!({})).1, [r#"spec: "name" is a required property"#]);
-    for more in
-        [json!({"port": "http"}), json!({"port": 80}), json!({"any": {"x": [1]}}), json!({"labels": {"l": "v"}})]
-    {
+    for more in [
+        json!({"port": "http"}),
+        json!({"port": 80}),
+        json!({"url": "http://\u{feff}"}),
+        json!({"any": {"x": [1]}}),
+        json!({"labels": {"l": "v"}}),
+    ] {
         assert_eq!(with(more.clone()), [""; 0], "{more}");
     }
 }
