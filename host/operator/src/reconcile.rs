@@ -127,7 +127,8 @@ async fn advance(
         }));
     }
     finalizer::add(cx, served, entry, object).await?;
-    let rendered = match object["status"].is_null() {
+    let is_new = object["status"].is_null();
+    let rendered = match is_new {
         true => render::first(cx, serving, entry).await?,
         false => render::reconcile(cx, serving, entry).await?,
     };
@@ -145,7 +146,7 @@ async fn advance(
     let read = Instant::now();
     cx.budgets.claim(key, &answer)?;
     let mut wrote = false;
-    if secrets::ensure(cx, key, &serving.name, &answer.secrets).await? {
+    if secrets::ensure(cx, key, &serving.name, &answer.secrets, is_new).await? {
         // The answer may depend on facts of what was just made; rendering again now spares the pods a restart.
         wrote = true;
         let known: Vec<_> = answer.actions.drain(..).map(|action| action.id).collect();

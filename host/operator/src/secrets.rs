@@ -21,7 +21,7 @@ use crate::context::Context;
 use crate::deps::Lookup;
 
 /// Makes what is missing of the given Secrets, and follows them. True if anything was made, or was there and not read before: then
-/// the answer may depend on it.
+/// the answer may depend on it. Those of a new object are not read before: it has none, as a rule.
 ///
 /// # Errors
 /// When a Secret is asked for outside the owner's namespace, one of that name is somebody else's, or the API server refuses.
@@ -30,6 +30,7 @@ pub async fn ensure(
     owner: &ObjectKey,
     plugin: &PluginName,
     secrets: &[GeneratedSecret],
+    is_new: bool,
 ) -> Result<bool, Fault> {
     if secrets.is_empty() {
         return Ok(false);
@@ -41,7 +42,12 @@ pub async fn ensure(
         );
         return Err(Fault::plugin("OtherNamespace", message));
     }
-    let unread = cx.hub.unread(&lookups(secrets));
+    let mut unread = cx.hub.unread(&lookups(secrets));
+    if !is_new {
+        // Whether a key is there is judged by its facts: a Secret that was not read yet would seem empty.
+        cx.hub.named.read(&cx.hub, &unread).await?;
+        unread.clear();
+    }
     let ensured = ensure_all(cx, owner, plugin, secrets, &unread).await;
     // Whatever came of it: a refusal ends when somebody mends the Secret.
     follow(cx, owner, secrets);
