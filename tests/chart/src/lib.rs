@@ -47,7 +47,11 @@ const UPGRADE: [&str; 5] = ["upgrade", RELEASE, "--install", "--create-namespace
 
 /// Where the chart is.
 pub fn directory() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/opstack")
+    // Where the manifest is now; where it was at build time is true of one clone only.
+    let manifest = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let charts = Path::new(&manifest).ancestors().map(|above| above.join("charts/opstack"));
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/opstack");
+    charts.into_iter().find(|chart| chart.is_dir()).unwrap_or(built)
 }
 
 /// helm, with none of a user's own settings.
