@@ -51,10 +51,12 @@ impl<'a> Schema<'a> {
     /// All that is refused of a complete object, with strict validation of fields, as `kubectl apply` asks for it.
     pub fn refusals(&self, object: &Value) -> Vec<Refusal> {
         let mut refusals = self.judge.refusals(&own_part(object));
-        lists::check(object, self.schema, "", &mut refusals);
+        walk(object, self.schema, "", &mut |node, schema, path| refusals.extend(lists::refusal(node, schema, path)));
         // Rules are asked of what is of the right shape.
         if refusals.is_empty() {
-            rules::check(object, self.schema, "", &mut refusals);
+            walk(object, self.schema, "", &mut |node, schema, path| {
+                refusals.extend(rules::refusals(node, schema, path))
+            });
         }
         refusals
     }
@@ -94,6 +96,25 @@ fn field<'a>(schema: &'a Value, name: &str) -> Option<&'a Value> {
 
 fn items(schema: &Value) -> Option<&Value> {
     Some(&schema["items"]).filter(|items| items.is_object())
+}
+
+/// Visits a node and all that is below it, each with its schema and path.
+fn walk(node: &Value, schema: &Value, path: &str, visit: &mut impl FnMut(&Value, &Value, &str)) {
+    visit(node, schema, path);
+    match node {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                field(schema, name).into_iter().for_each(|schema| walk(value, schema, &below(path, name), visit));
+            }
+        }
+        Value::Array(all) => {
+            for (index, item) in all.iter().enumerate() {
+                let path = format!("{path}[{index}]");
+                items(schema).into_iter().for_each(|schema| walk(item, schema, &path, visit));
+            }
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]

@@ -3,26 +3,12 @@
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-use super::{Refusal, below, field, items};
+use super::Refusal;
 
-/// Looks for what is there twice and must not be.
-pub fn check(node: &Value, schema: &Value, path: &str, refusals: &mut Vec<Refusal>) {
-    match node {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                field(schema, name).into_iter().for_each(|schema| check(value, schema, &below(path, name), refusals));
-            }
-        }
-        Value::Array(all) => {
-            for (index, item) in all.iter().enumerate() {
-                let path = format!("{path}[{index}]");
-                items(schema).into_iter().for_each(|schema| check(item, schema, &path, refusals));
-            }
-            let refused = |twice| Refusal { path: path.into(), message: format!("{twice} is there twice") };
-            refusals.extend(twice(all, schema).map(refused));
-        }
-        _ => {}
-    }
+/// What is there twice and must not be.
+pub fn refusal(node: &Value, schema: &Value, path: &str) -> Option<Refusal> {
+    let twice = twice(node.as_array()?, schema)?;
+    Some(Refusal { path: path.into(), message: format!("{twice} is there twice") })
 }
 
 /// What two items have in common by which items are told apart.

@@ -6,33 +6,16 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Refusal, below, field, items};
+use super::{Refusal, below};
 
 const RULES: &str = "x-kubernetes-validations";
 
-/// Asks all rules of an object and of what is in it.
-pub fn check(node: &Value, schema: &Value, path: &str, refusals: &mut Vec<Refusal>) {
-    for rule in schema[RULES].as_array().into_iter().flatten() {
-        if let Some(message) = refused(node, rule) {
-            let inner = rule["fieldPath"].as_str().unwrap_or_default().trim_start_matches('.');
-            let path = below(path, inner);
-            refusals.push(Refusal { path, message });
-        }
-    }
-    match node {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                field(schema, name).into_iter().for_each(|schema| check(value, schema, &below(path, name), refusals));
-            }
-        }
-        Value::Array(all) => {
-            for (index, item) in all.iter().enumerate() {
-                let path = format!("{path}[{index}]");
-                items(schema).into_iter().for_each(|schema| check(item, schema, &path, refusals));
-            }
-        }
-        _ => {}
-    }
+/// What the rules of a node say against it.
+pub fn refusals(node: &Value, schema: &Value, path: &str) -> impl Iterator<Item = Refusal> {
+    schema[RULES].as_array().into_iter().flatten().filter_map(move |rule| {
+        let inner = rule["fieldPath"].as_str().unwrap_or_default().trim_start_matches('.');
+        Some(Refusal { path: below(path, inner), message: refused(node, rule)? })
+    })
 }
 
 /// What a rule says against a node. One that is not understood here is left to the API server.
