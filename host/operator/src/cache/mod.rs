@@ -84,27 +84,21 @@ impl Cache {
 
     /// All objects of a kind, of one namespace or of all, sorted.
     pub fn list(&self, kind: &GroupKind, namespace: Option<&str>) -> Vec<Arc<Entry>> {
-        let inner = self.read();
-        let Some(store) = inner.stores.get(kind) else { return vec![] };
-        match namespace {
-            None => store.objects.values().cloned().collect(),
-            Some(namespace) => store
-                .objects
-                .range((Arc::from(namespace), Arc::from(""))..)
-                .take_while(|((place, _), _)| place.as_ref() == namespace)
-                .map(|(_, entry)| entry.clone())
-                .collect(),
-        }
+        self.those(kind, namespace, |_| true)
     }
 
     /// Those of them that a selector selects.
     pub fn select(&self, kind: &GroupKind, namespace: Option<&str>, selector: &Selector) -> Vec<Arc<Entry>> {
+        self.those(kind, namespace, |entry| entry.is_selected(selector))
+    }
+
+    fn those(&self, kind: &GroupKind, namespace: Option<&str>, is_one: impl Fn(&Entry) -> bool) -> Vec<Arc<Entry>> {
         let inner = self.read();
         let Some(store) = inner.stores.get(kind) else { return vec![] };
         let from = (Arc::from(namespace.unwrap_or_default()), Arc::from(""));
         let placed = store.objects.range(from..);
         let placed = placed.take_while(|((place, _), _)| namespace.is_none_or(|namespace| place.as_ref() == namespace));
-        placed.map(|(_, entry)| entry).filter(|entry| entry.is_selected(selector)).cloned().collect()
+        placed.map(|(_, entry)| entry).filter(|entry| is_one(entry)).cloned().collect()
     }
 
     /// Keys of all objects of a kind.
