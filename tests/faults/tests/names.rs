@@ -1,6 +1,9 @@
 //! Names: no object makes a child that another one of another name makes, whatever the two are called.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use faults::{
@@ -48,10 +51,13 @@ fn no_two_objects_of_different_names_make_one_child() -> Result<()> {
 fn children(specs: &Specs, names: &BTreeSet<String>) -> Result<BTreeMap<ObjectKey, Vec<Owner>>> {
     let mut made: BTreeMap<ObjectKey, Vec<Owner>> = BTreeMap::new();
     for serving in specs.renderer.workloads() {
+        let manifest = serving.manifest().context("a plugin without a manifest")?;
+        let schema = Schema::of(&manifest.crd, &manifest.served_version).map_err(|why| anyhow!(why))?;
+        let schema = schema.context("a kind that is not served")?;
+        let kind = serving.kind().context("a plugin without a kind")?.group_kind.kind.to_string();
         for spec in specs.examples_of(&serving) {
             for name in names {
-                let Some(objects) = rendered(specs, &serving, &spec, name)? else { continue };
-                let kind = serving.kind().context("a plugin without a kind")?.group_kind.kind.to_string();
+                let Some(objects) = rendered(specs, &serving, &schema, &spec, name)? else { continue };
                 for child in objects.iter().flat_map(with_claims) {
                     let owners = made.entry(child).or_default();
                     let owner = (kind.clone(), name.clone());
@@ -80,11 +86,14 @@ fn with_claims(object: &Value) -> Vec<ObjectKey> {
 }
 
 /// What a new object is made of, if the API server and the plugin take it.
-fn rendered(specs: &Specs, serving: &std::sync::Arc<Serving>, spec: &Value, name: &str) -> Result<Option<Vec<Value>>> {
+fn rendered(
+    specs: &Specs,
+    serving: &Arc<Serving>,
+    schema: &Schema<'_>,
+    spec: &Value,
+    name: &str,
+) -> Result<Option<Vec<Value>>> {
     let kind = serving.kind().context("a plugin without a kind")?;
-    let manifest = serving.manifest().context("a plugin without a manifest")?;
-    let schema = Schema::of(&manifest.crd, &manifest.served_version).map_err(|why| anyhow!(why))?;
-    let schema = schema.context("a kind that is not served")?;
     let mut object = json!({
         "apiVersion": kind.api_version(), "kind": kind.group_kind.kind.as_ref(), "spec": spec,
         "metadata": {"name": name, "namespace": NAMESPACE, "generation": 1,
